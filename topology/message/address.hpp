@@ -1,0 +1,19 @@
+// Who sends and who receives: a role on a node, written "node/role" ("cloud/teacher").
+#pragma once
+
+#include <string>
+
+#include "kernels/base/fields.hpp"
+
+namespace freshet::topology {
+
+struct address {
+  std::string node;
+  std::string role;
+  FRESHET_FIELDS(node, role)
+
+  [[nodiscard]] std::string text() const { return node + "/" + role; }
+  friend bool operator<(const address& a, const address& b) { return a.tie() < b.tie(); }
+};
+
+}  // namespace freshet::topology

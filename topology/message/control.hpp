@@ -1,0 +1,88 @@
+// Control: small, never credited, overtakes bulk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/base/fields.hpp"
+#include "kernels/base/ids.hpp"
+
+namespace freshet::topology {
+
+/// First word on a link and heartbeat: who is alive, in which life, and what it can still take.
+struct link_hello {
+  epoch life;
+  FRESHET_FIELDS(life)
+};
+
+/// Receiver -> sender of a sequenced link: all up to `received` is accepted, `credit` more may come.
+struct link_ack {
+  epoch sender_life;                 ///< the life whose sequence numbers are acknowledged
+  epoch receiver_life;
+  std::uint64_t received = 0;
+  std::uint32_t credit = 0;
+  FRESHET_FIELDS(sender_life, receiver_life, received, credit)
+};
+
+/// Answer to what could not be understood or done.
+struct error_reply {
+  std::uint8_t code = 0;
+  std::string context;
+  std::uint16_t refused_type = 0;
+  FRESHET_FIELDS(code, context, refused_type)
+};
+
+/// Any client -> STATS, and its answer: one JSON document.
+struct stats_request {
+  std::string what;                  ///< "all" today; views come later
+  FRESHET_FIELDS(what)
+};
+struct stats_snapshot {
+  std::uint64_t number = 0;
+  std::string json;
+  FRESHET_FIELDS(number, json)
+};
+
+/// Every role -> STATS, about once a second: its own counters as flat JSON.
+struct role_report {
+  std::string node;
+  std::string role;
+  std::uint32_t process_id = 0;
+  std::uint64_t uptime_ms = 0;
+  std::string json;
+  FRESHET_FIELDS(node, role, process_id, uptime_ms, json)
+};
+
+/// BENCH -> DEVICE: answer `count` samples of your stream from `first` on (paced mode).
+struct pace {
+  std::uint64_t tick = 0;
+  std::uint64_t first = 0;
+  std::uint32_t count = 0;
+  FRESHET_FIELDS(tick, first, count)
+};
+
+/// DEVICE -> BENCH: the answers of that tick, for scoring.
+struct paced {
+  device_id device;
+  std::uint64_t tick = 0;
+  version student;
+  std::vector<std::string> answers;
+  FRESHET_FIELDS(device, tick, student, answers)
+};
+
+/// DISTILLER -> BENCH: all samples of the tick are learned; `desired` is the version to wait for.
+struct tick_learned {
+  std::uint64_t tick = 0;
+  version desired;
+  std::uint64_t samples = 0;
+  FRESHET_FIELDS(tick, desired, samples)
+};
+
+/// Operator -> any role: stop in order.
+struct stop_request {
+  std::string reason;
+  FRESHET_FIELDS(reason)
+};
+
+}  // namespace freshet::topology

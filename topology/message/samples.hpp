@@ -1,0 +1,97 @@
+// What flows up: what a device saw and answered, what the filter kept, what the teacher says.
+// Tensors inside messages are immutable once sent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/base/fields.hpp"
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/ids.hpp"
+
+namespace freshet::topology {
+
+/// DEVICE -> UPLINK-FILTER: a batch of answered samples with all that gates and masks may read.
+/// n samples, L visual tokens each of width D (student, after the projector), P bytes a patch,
+/// A answer positions (padded), K kept logits.
+struct observation_batch {
+  device_id device;
+  std::uint64_t tick = 0;                 ///< paced mode: the bench's tick; 0 in free-running mode
+  bool end_of_tick = false;
+  version student;                        ///< version that answered
+  std::vector<sequence> sequences;        ///< [n]
+  std::vector<std::string> questions;     ///< [n]
+  std::vector<std::string> answers;       ///< [n] the student's own answers
+  std::vector<std::uint32_t> answer_length;  ///< [n] tokens generated, end token included
+  host_tensor patches;                    ///< u8 [n, L, P]
+  host_tensor features;                   ///< f32 [n, L, D] tokens that the decoder reads
+  host_tensor answer_logits;              ///< f32 [n, A, V] raw logits of each generated position
+  host_tensor token_relevance;            ///< f32 [n, L] attention of the answer on each visual token
+  FRESHET_FIELDS(device, tick, end_of_tick, student, sequences, questions, answers, answer_length, patches, features,
+                 answer_logits, token_relevance)
+};
+
+/// How the kept tokens of a UTS batch are written.
+enum class token_format : std::uint8_t { patches_u8 = 0, features_i8 = 1 };
+
+struct uts_sample {
+  sequence position;
+  std::string question;
+  std::string device_answer;
+  float uncertainty = 0;                  ///< the gate's score; larger is less certain
+  bool random_probe = false;              ///< one of the ε random samples
+  std::vector<std::uint8_t> kept;         ///< bitmap, bit l (LSB first) = token l is sent; ceil(L/8) bytes
+  std::uint32_t kept_count = 0;
+  FRESHET_FIELDS(position, question, device_answer, uncertainty, random_probe, kept, kept_count)
+};
+
+/// UPLINK-FILTER -> INTAKE: only what was kept travels.
+struct uts_batch {
+  device_id device;
+  std::uint64_t tick = 0;
+  bool end_of_tick = false;
+  std::uint32_t tokens_per_sample = 0;    ///< L
+  token_format format = token_format::patches_u8;
+  bool zstd = false;                      ///< payload is one zstd frame
+  std::uint32_t token_bytes = 0;          ///< bytes of a token once decompressed
+  host_tensor payload;                    ///< u8 [bytes]: kept tokens of all samples in order
+  host_tensor scales;                     ///< f32 [sum kept], only for features_i8
+  std::vector<uts_sample> samples;
+  FRESHET_FIELDS(device, tick, end_of_tick, tokens_per_sample, format, zstd, token_bytes, payload, scales, samples)
+};
+
+/// INTAKE -> TEACHER: a lease on accepted samples.
+struct label_request {
+  std::uint64_t lease = 0;
+  uts_batch batch;
+  FRESHET_FIELDS(lease, batch)
+};
+
+struct teacher_label {
+  std::string answer;
+  float confidence = 0;                   ///< product of top probabilities over the answer
+  std::vector<std::int32_t> answer_tokens;   ///< [A], end token included
+  std::vector<std::int32_t> topk_ids;        ///< [A * k] per position, most probable first
+  std::vector<float> topk_logits;            ///< [A * k] natural-log probabilities at temperature 1
+  std::vector<float> rest_mass;              ///< [A] probability outside of the top k
+  FRESHET_FIELDS(answer, confidence, answer_tokens, topk_ids, topk_logits, rest_mass)
+};
+
+/// TEACHER -> DISTILLER.
+struct labelled_batch {
+  std::uint64_t lease = 0;
+  uts_batch batch;
+  std::vector<teacher_label> labels;      ///< one a sample
+  host_tensor teacher_visual;             ///< f32 [sum kept, Dt] visual tokens after the projector; empty when not asked for
+  host_tensor teacher_hidden;             ///< f32 [sum A, Dt] final normed hidden states at the answer positions; same
+  FRESHET_FIELDS(lease, batch, labels, teacher_visual, teacher_hidden)
+};
+
+/// DISTILLER -> INTAKE: these leases are in the replay and need not be labelled again.
+struct leases_consumed {
+  std::vector<std::uint64_t> leases;
+  FRESHET_FIELDS(leases)
+};
+
+}  // namespace freshet::topology
