@@ -1,0 +1,11 @@
+// PNG by libpng; internal to image_file.
+#pragma once
+
+#include "kernels/scenes/image_file.hpp"
+
+namespace freshet::scenes {
+
+[[nodiscard]] bool is_png(const std::uint8_t* bytes, std::size_t size) noexcept;
+[[nodiscard]] result<image> decode_png(const std::uint8_t* bytes, std::size_t size, const image_limits& limits);
+
+}  // namespace freshet::scenes
