@@ -62,12 +62,13 @@ float diamond(float x, float y) {
 }
 
 float heart(float x, float y) {
-  // Two lobes over a wedge that is tangent to both.
+  // Two lobes over a wedge that is tangent to both, and begins where they end: a little above
+  // the lines from their lower crossing to the points of tangency, so that no seam shows.
   const float ax = std::fabs(x);
   const float lobe_x = ax - 0.46F;
   const float lobe_y = y + 0.36F;
   const float lobe = std::sqrt(lobe_x * lobe_x + lobe_y * lobe_y) - 0.52F;
-  const float wedge = std::max(0.74F * ax + 0.672F * y - 0.63F, -(y + 0.36F));
+  const float wedge = std::max(0.74F * ax + 0.672F * y - 0.6185F, 0.141F * ax - y - 0.2F);
   return std::min(lobe, wedge);
 }
 
