@@ -7,6 +7,11 @@
 
 namespace freshet::topology {
 
+// Lets argument-dependent lookup find the equality of field lists for messages inside variants,
+// vectors and tuples too.
+using freshet::operator==;
+using freshet::operator!=;
+
 struct address {
   std::string node;
   std::string role;

@@ -63,6 +63,9 @@ using any_message =
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);
 }
+[[nodiscard]] inline std::uint16_t number_of(const any_message& m) {
+  return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::number; }, m);
+}
 [[nodiscard]] inline delivery delivery_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::how; }, m);
 }

@@ -34,6 +34,10 @@ struct observation_batch {
 
 /// How the kept tokens of a UTS batch are written.
 enum class token_format : std::uint8_t { patches_u8 = 0, features_i8 = 1 };
+/// Whether a number off the wire names a value of the enum. The codec asks this of every enum.
+[[nodiscard]] constexpr bool is_known(token_format f) noexcept {
+  return f == token_format::patches_u8 || f == token_format::features_i8;
+}
 
 struct uts_sample {
   sequence position;
