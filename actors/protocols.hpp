@@ -1,0 +1,94 @@
+// All actor interfaces on one sheet. There are three kinds of actor: a ROLE (one shell for every
+// core), the PORT (one a node, owns its sockets), and the SUPERVISOR (one a node, starts roles and
+// starts them again). What roles say to each other are topology messages inside parcels; the
+// structs here are the few words between the actors of one process.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/rt/protocol.hpp"
+#include "kernels/base/clock.hpp"
+#include "topology/wire/parcel.hpp"
+
+namespace freshet::actors {
+
+/// PORT -> ROLE: a decoded parcel; `arrived` is when the port had it.
+struct deliver {
+  topology::parcel what;
+  time_point arrived;
+};
+/// ROLE -> itself: one slice of heavy work, after the mailbox has been looked at.
+struct work_more {};
+/// Anyone -> itself, delayed. A stale generation is ignored.
+struct timer {
+  std::uint64_t generation = 0;
+};
+/// Stop in order: flush, then end.
+struct stop {};
+/// ROLE, PORT -> anyone: own figures as one JSON object.
+struct get_stats {};
+
+/// ROLE -> PORT: to be sent.
+struct send_parcels {
+  std::vector<topology::parcel> parcels;
+};
+
+using role_handle = rt::protocol<void(deliver), void(work_more), void(timer), void(stop), std::string(get_stats)>;
+
+/// ROLE -> PORT: parcels for `role` of this node come to `handle` from now on. `waiting` counts
+/// what was delivered and not yet handled, so that a mailbox has a bound.
+struct register_role {
+  std::string role;
+  role_handle handle;
+  std::shared_ptr<std::atomic<std::int64_t>> waiting;
+};
+/// NODE -> PORT: a peer that is reached at `endpoint`; replaces what was known of it.
+struct connect_peer {
+  std::string node;
+  std::string endpoint;
+};
+
+using port_handle = rt::protocol<void(send_parcels), void(register_role), void(connect_peer), void(stop),
+                                 std::string(get_stats)>;
+
+/// NODE -> SUPERVISOR: stop all children in order; `at_once` kills what does not.
+struct stop_children {
+  bool at_once = false;
+};
+/// SUPERVISOR -> itself: a back-off has passed.
+struct restart_child {
+  std::uint64_t index = 0;
+};
+
+using supervisor_handle = rt::protocol<void(stop_children), void(restart_child)>;
+
+}  // namespace freshet::actors
+
+FRESHET_LOCAL_MESSAGE(freshet::actors::deliver)
+FRESHET_LOCAL_MESSAGE(freshet::actors::work_more)
+FRESHET_LOCAL_MESSAGE(freshet::actors::timer)
+FRESHET_LOCAL_MESSAGE(freshet::actors::stop)
+FRESHET_LOCAL_MESSAGE(freshet::actors::get_stats)
+FRESHET_LOCAL_MESSAGE(freshet::actors::send_parcels)
+FRESHET_LOCAL_MESSAGE(freshet::actors::register_role)
+FRESHET_LOCAL_MESSAGE(freshet::actors::connect_peer)
+FRESHET_LOCAL_MESSAGE(freshet::actors::stop_children)
+FRESHET_LOCAL_MESSAGE(freshet::actors::restart_child)
+
+// One block of type numbers for the whole engine; append only.
+CAF_BEGIN_TYPE_ID_BLOCK(freshet, first_custom_type_id)
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::deliver))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::work_more))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::timer))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::stop))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::get_stats))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::send_parcels))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::register_role))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::connect_peer))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::stop_children))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::restart_child))
+CAF_END_TYPE_ID_BLOCK(freshet)

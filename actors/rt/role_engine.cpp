@@ -1,0 +1,164 @@
+#include "actors/rt/role_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace freshet::rt {
+
+namespace {
+
+using nlohmann::json;
+
+spdlog::level::level_enum spdlog_level(actors::log_level level) {
+  switch (level) {
+    case actors::log_level::debug: return spdlog::level::debug;
+    case actors::log_level::info: return spdlog::level::info;
+    case actors::log_level::warn: return spdlog::level::warn;
+    case actors::log_level::error: return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+double microseconds(duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
+
+std::uint64_t milliseconds(duration d) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
+json figures(const latency_meter& m) {
+  return {{"count", m.count()},
+          {"total_us", microseconds(m.total())},
+          {"p50_us", microseconds(m.quantile(0.5))},
+          {"p99_us", microseconds(m.quantile(0.99))},
+          {"max_us", microseconds(m.maximum())}};
+}
+
+json figures(const topology::link_state& l) {
+  return {{"peer", l.peer.text()},
+          {"alive", l.alive},
+          {"queued", l.queued},
+          {"in_flight", l.in_flight},
+          {"credit", l.credit},
+          {"acknowledged", l.acknowledged},
+          {"resends", l.resends},
+          {"delivered", l.delivered},
+          {"buffered", l.buffered},
+          {"duplicates", l.duplicates},
+          {"refused", l.refused}};
+}
+
+}  // namespace
+
+role_engine::role_engine(engine_options options, std::unique_ptr<actors::role_core> core)
+    : options_(std::move(options)), core_(std::move(core)), links_(options_.self, options_.life, options_.links) {
+  started_ = now_ = options_.clock->now();
+  next_tick_ = started_ + options_.tick_period;
+  if (options_.stats) next_report_ = started_ + options_.report_period;
+}
+
+void role_engine::start() {
+  now_ = options_.clock->now();
+  core_->start(now_, *this);
+  wants_work_ = true;
+  grant_all();
+}
+
+void role_engine::deliver(topology::parcel p, time_point arrived) {
+  now_ = options_.clock->now();
+  waited_.add(now_ - arrived);
+  const topology::address sender = p.head.from;
+  for (auto& [from, message] : links_.receive(std::move(p), now_)) {
+    now_ = options_.clock->now();
+    core_->handle(from, message, now_, *this);
+    served_.add(options_.clock->now() - now_);
+    ++handled_;
+  }
+  wants_work_ = true;
+  links_.grant(sender, core_->capacity(sender), now_);
+}
+
+void role_engine::work() {
+  now_ = options_.clock->now();
+  ++slices_;
+  wants_work_ = core_->work(now_, *this);
+  const time_point after = options_.clock->now();
+  worked_.add(after - now_);
+  now_ = after;
+  grant_all();
+}
+
+void role_engine::wake() {
+  now_ = options_.clock->now();
+  if (now_ >= next_tick_ || (wake_asked_ && now_ >= *wake_asked_)) {
+    wake_asked_.reset();
+    // After a long slice one tick is enough: ticks are never made up for.
+    next_tick_ = now_ + options_.tick_period;
+    core_->tick(now_, *this);
+    wants_work_ = true;
+    grant_all();
+  }
+  if (next_report_ && now_ >= *next_report_) {
+    next_report_ = now_ + options_.report_period;
+    report(now_);
+  }
+}
+
+void role_engine::stop() {
+  now_ = options_.clock->now();
+  core_->stop(now_, *this);
+}
+
+time_point role_engine::next_wake() const {
+  time_point next = next_tick_;
+  if (wake_asked_) next = std::min(next, *wake_asked_);
+  if (next_report_) next = std::min(next, *next_report_);
+  if (auto due = links_.next_due()) next = std::min(next, *due);
+  return next;
+}
+
+std::vector<topology::parcel> role_engine::take_outgoing() { return links_.take_outgoing(options_.clock->now()); }
+
+std::string role_engine::stats_json() const {
+  json all = json::parse(core_->stats_json(), nullptr, false);
+  if (!all.is_object()) all = json{{"core_stats_unreadable", true}};
+  all["shell"] = {{"handled", handled_},
+                  {"slices", slices_},
+                  {"restarts", options_.restarts},
+                  {"wait", figures(waited_)},
+                  {"service", figures(served_)},
+                  {"work", figures(worked_)}};
+  json links = json::array();
+  for (const auto& l : links_.states()) links.push_back(figures(l));
+  all["links"] = std::move(links);
+  return all.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+void role_engine::send(const topology::address& to, topology::any_message m) { links_.send(to, std::move(m), now_); }
+
+std::size_t role_engine::room(const topology::address& to) const { return links_.room(to); }
+
+void role_engine::wake_after(duration delay) {
+  const time_point at = now_ + std::max(delay, duration{0});
+  wake_asked_ = wake_asked_ ? std::min(*wake_asked_, at) : at;
+}
+
+void role_engine::log(actors::log_level level, std::string text) {
+  options_.log->log(spdlog_level(level), "{}: {}", options_.self.text(), text);
+}
+
+void role_engine::grant_all() {
+  for (const auto& from : links_.senders()) links_.grant(from, core_->capacity(from), now_);
+}
+
+void role_engine::report(time_point now) {
+  links_.send(*options_.stats,
+              topology::role_report{options_.self.node, options_.self.role, static_cast<std::uint32_t>(::getpid()),
+                                    milliseconds(now - started_), stats_json()},
+              now);
+}
+
+}  // namespace freshet::rt

@@ -1,0 +1,45 @@
+// What the supervisor knows of its children, readable from outside of any actor.
+// Thread contract: all members may be called from any thread.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace freshet::rt {
+
+enum class child_state : std::uint8_t { running, backing_off, given_up, stopped };
+
+struct child_health {
+  std::string name;
+  child_state state = child_state::running;
+  std::uint64_t restarts = 0;
+  std::string last_failure;   ///< empty when there was none
+};
+
+class supervision_board {
+ public:
+  explicit supervision_board(std::vector<std::string> names);
+
+  template <class F>
+  void update(std::size_t child, F change) {
+    {
+      std::lock_guard lock(mutex_);
+      change(children_[child]);
+    }
+    changed_.notify_all();
+  }
+  [[nodiscard]] std::vector<child_health> snapshot() const;
+  /// False when some child is neither stopped nor given up after `timeout`.
+  bool wait_until_all_ended(std::chrono::milliseconds timeout) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::vector<child_health> children_;
+};
+
+}  // namespace freshet::rt
