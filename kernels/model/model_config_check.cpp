@@ -31,8 +31,9 @@ void check_vision(const vision_config& v, const std::string& at, bool readable, 
     problems.add(at + "patch_size", std::to_string(v.patch_size),
                  "must be at most image_size (" + std::to_string(v.image_size) + ")");
   } else if (v.patches() > most_patches) {
-    problems.add(at + "patch_size", std::to_string(v.patch_size),
-                 "gives " + std::to_string(v.patches()) + " patches, must give at most " + std::to_string(most_patches));
+    problems.add(
+        at + "patch_size", std::to_string(v.patch_size),
+        "gives " + std::to_string(v.patches()) + " patches, must give at most " + std::to_string(most_patches));
   }
 }
 

@@ -136,7 +136,8 @@ std::string to_json(const model_config& config) {
     put_vision(root["vision_config"], *config.vision);
     put_text(root["text_config"], config.text);
   } else {
-    if (!root.contains("architectures")) root["architectures"] = json::array({llama ? "LlamaForCausalLM" : "Qwen2ForCausalLM"});
+    if (!root.contains("architectures"))
+      root["architectures"] = json::array({llama ? "LlamaForCausalLM" : "Qwen2ForCausalLM"});
     put_text(root, config.text);
   }
   return root.dump(2) + "\n";

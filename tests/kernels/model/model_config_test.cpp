@@ -146,7 +146,8 @@ TEST(model_config_test, absent_keys_take_the_defaults_of_hugging_face) {
 
   const auto siglip = parse_model_config(
       R"({"model_type": "llava", "vision_config": {"model_type": "siglip_vision_model"},
-          "vision_feature_select_strategy": "full"})", "x");
+          "vision_feature_select_strategy": "full"})",
+      "x");
   ASSERT_TRUE(siglip.ok()) << siglip.err().text();
   EXPECT_EQ(siglip->vision->patch_size, 16);
   EXPECT_EQ(siglip->vision->hidden_act, activation::gelu_tanh);
@@ -161,7 +162,8 @@ TEST(model_config_test, absent_keys_take_the_defaults_of_hugging_face) {
 }
 
 TEST(model_config_test, our_own_keys_round_trip) {
-  const std::string text = R"({"model_type": "llava", "vision_feature_select_strategy": "full", "vision_feature_layer": -1,
+  const std::string text =
+      R"({"model_type": "llava", "vision_feature_select_strategy": "full", "vision_feature_layer": -1,
     "vision_config": {"freshet_patch_stem": {"channels": [16, 32], "note": "kept"}, "freshet_no_class_token": true,
                       "image_size": 48, "patch_size": 8}})";
   const auto config = parse_model_config(text, "x");
@@ -200,7 +202,8 @@ TEST(model_config_test, newer_spellings_are_understood) {
   const auto config = parse_model_config(
       R"({"model_type": "llama", "num_attention_heads": 4, "hidden_size": 32, "bos_token_id": null, "pad_token_id": -1,
           "eos_token_id": [5, 6], "hidden_act": "swish",
-          "rope_parameters": {"rope_type": "default", "rope_theta": 12345.0}})", "x");
+          "rope_parameters": {"rope_type": "default", "rope_theta": 12345.0}})",
+      "x");
   ASSERT_TRUE(config.ok()) << config.err().text();
   EXPECT_EQ(config->text.rope.theta, 12345.0);
   EXPECT_EQ(config->text.bos_token_id, std::nullopt);
@@ -239,7 +242,8 @@ TEST(model_config_test, each_bad_value_is_named) {
       {R"({"model_type": "mamba"})", "model_type = \"mamba\": must be llava, llama or qwen2"},
       {R"({"model_type": 3})", "model_type = 3"},
       {R"([1])", "must be a JSON object"},
-      {R"({"model_type": "llama", "hidden_size": 50, "num_attention_heads": 4})", "hidden_size = 50: must be a multiple"},
+      {R"({"model_type": "llama", "hidden_size": 50, "num_attention_heads": 4})",
+       "hidden_size = 50: must be a multiple"},
       {R"({"model_type": "llama", "hidden_size": 48.0})", "hidden_size = 48.0: must be an integer"},
       {R"({"model_type": "llama", "hidden_size": 18446744073709551615})", "must be an integer"},
       {R"({"model_type": "llama", "hidden_size": -4096})", "hidden_size = -4096: must lie in 1 to 65536"},
@@ -260,8 +264,10 @@ TEST(model_config_test, each_bad_value_is_named) {
       {R"({"model_type": "llava", "vision_feature_layer": [1, 2]})", "must name exactly one layer"},
       {R"({"model_type": "llava", "vision_feature_layer": 25})", "vision_feature_layer = 25: must lie in -25 to 24"},
       {R"({"model_type": "llava", "image_token_id": 1, "image_token_index": 2})", "image_token_id = 1: must equal"},
-      {R"({"model_type": "llava", "vision_config": {"freshet_patch_stem": {}}})", "freshet_patch_stem.channels is missing"},
-      {R"({"model_type": "llava", "vision_config": {"freshet_patch_stem": {"channels": [0]}}})", "freshet_patch_stem.channels = 0"},
+      {R"({"model_type": "llava", "vision_config": {"freshet_patch_stem": {}}})",
+       "freshet_patch_stem.channels is missing"},
+      {R"({"model_type": "llava", "vision_config": {"freshet_patch_stem": {"channels": [0]}}})",
+       "freshet_patch_stem.channels = 0"},
       {R"({"model_type": "llava", "vision_config": {"freshet_no_class_token": true}})", "must be \"full\""},
       {R"({"model_type": "llava", "vision_config": {"patch_size": 1, "image_size": 8192}})", "patches"},
       {R"({"model_type": "llama", "model_type": "qwen2"})", "the key \"model_type\" appears twice"},
