@@ -1,0 +1,52 @@
+// The decoder: Llama and Qwen2 (RMSNorm, rotary embedding, grouped-query attention, SwiGLU).
+// Shapes: B rows, T new positions, S cached + new positions, H heads, D hidden width, V words.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "kernels/model/layers.hpp"
+#include "kernels/model/model_config.hpp"
+
+namespace freshet::model {
+
+/// Keys and values of the positions that were read already; one entry a layer, [B, Hkv, S, d].
+struct kv_cache {
+  std::vector<at::Tensor> keys;
+  std::vector<at::Tensor> values;
+};
+
+class decoder {
+ public:
+  decoder() = default;
+  decoder(const text_config& config, const parameters& from, const std::string& prefix, const std::string& head_name,
+          double lora_scale);
+
+  /// ids i64 [B, T] → [B, T, D]
+  [[nodiscard]] at::Tensor embed(const at::Tensor& ids) const;
+
+  /// Final, normed hidden states [B, T, D]. embeds f32 [B, T, D]; positions i64 [B, T]; bias: additive
+  /// attention bias, broadcast to [B, H, T, S]. With a cache, the new keys and values are appended.
+  /// `attention`, if given, receives the last layer's softmax [B, H, T, S].
+  [[nodiscard]] at::Tensor hidden(const at::Tensor& embeds, const at::Tensor& positions, const at::Tensor& bias,
+                                  kv_cache* cache = nullptr, at::Tensor* attention = nullptr,
+                                  std::vector<at::Tensor>* states = nullptr) const;
+
+  /// [.., D] → [.., V]
+  [[nodiscard]] at::Tensor logits(const at::Tensor& hidden_states) const;
+
+ private:
+  struct layer {
+    rms_norm input_norm, post_norm;
+    linear q, k, v, o, gate, up, down;
+  };
+  text_config config_;
+  at::Tensor embedding_, frequencies_;
+  std::vector<layer> layers_;
+  rms_norm norm_;
+  linear head_;
+};
+
+}  // namespace freshet::model

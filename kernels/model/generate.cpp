@@ -1,0 +1,124 @@
+#include "kernels/model/generate.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace freshet::model {
+namespace {
+
+/// Draws one token from logits [V] (a contiguous f32 row).
+std::int32_t sample(const float* row, std::int64_t words, const generation_options& options, rng& draw) {
+  std::vector<std::pair<float, std::int32_t>> order(static_cast<std::size_t>(words));
+  for (std::int64_t i = 0; i < words; ++i) {
+    order[static_cast<std::size_t>(i)] = {row[i], static_cast<std::int32_t>(i)};
+  }
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first > b.first || (a.first == b.first && a.second < b.second);
+  });
+  double total = 0;
+  std::vector<double> weights;
+  for (const auto& o : order) {
+    weights.push_back(std::exp((o.first - order.front().first) / options.temperature));
+    total += weights.back();
+  }
+  double nucleus = 0;
+  std::size_t kept = 0;
+  while (kept < weights.size() && (kept == 0 || nucleus < options.top_p * total)) nucleus += weights[kept++];
+  double at = draw.uniform() * nucleus;
+  for (std::size_t i = 0; i < kept; ++i) {
+    at -= weights[i];
+    if (at < 0) return order[i].second;
+  }
+  return order[kept - 1].second;
+}
+
+}  // namespace
+
+generated generate(const llava& model, const at::Tensor& visual, const at::Tensor& valid,
+                   const std::vector<std::vector<std::int32_t>>& prompts, const generation_options& options,
+                   rng* draw) {
+  FRESHET_ENSURE(options.temperature <= 0 || draw != nullptr, "generate: sampling needs a generator");
+  const at::NoGradGuard no_grad;
+  const std::int64_t n = visual.size(0);
+  const std::int64_t k = visual.size(1);
+  FRESHET_ENSURE(static_cast<std::int64_t>(prompts.size()) == n, "generate: one prompt a row");
+  const decoder& text = model.text_decoder();
+
+  // Prompts are padded on the right; padded keys are masked, positions count real tokens only.
+  std::int64_t longest = 1;
+  for (const auto& p : prompts) longest = std::max(longest, static_cast<std::int64_t>(p.size()));
+  at::Tensor ids = at::zeros({n, longest}, at::kLong);
+  at::Tensor lengths = at::zeros({n}, at::kLong);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto& p = prompts[static_cast<std::size_t>(i)];
+    FRESHET_ENSURE(!p.empty(), "generate: an empty prompt");
+    lengths[i] = static_cast<std::int64_t>(p.size());
+    for (std::size_t j = 0; j < p.size(); ++j) ids[i][static_cast<std::int64_t>(j)] = p[j];
+  }
+  const at::Tensor seen = valid.defined() ? valid : at::ones({n, k}, at::kBool);
+  const at::Tensor rank = seen.to(at::kLong).cumsum(1);
+  const at::Tensor kept = rank.narrow(1, k - 1, 1);
+  const at::Tensor steps = at::arange(longest, at::kLong).unsqueeze(0).expand({n, longest});
+  at::Tensor positions = at::cat({at::zeros({n, 1}, at::kLong), rank, steps + kept + 1}, 1);
+  at::Tensor key_valid = at::cat({at::ones({n, 1}, at::kBool), seen, steps.lt(lengths.unsqueeze(1))}, 1);
+  const std::int64_t s = 1 + k + longest;
+  const at::Tensor order = at::arange(s, at::kLong);
+  const at::Tensor keep = order.unsqueeze(0)
+                              .le(order.unsqueeze(1))
+                              .logical_and(key_valid.unsqueeze(1))
+                              .logical_or(at::eye(s, at::kBool));
+  const at::Tensor begin = text.embed(at::full({n, 1}, model.begin_token(), at::kLong));
+
+  kv_cache cache;
+  at::Tensor attention;
+  at::Tensor hidden = text.hidden(at::cat({begin, visual, text.embed(ids)}, 1), positions,
+                                  additive_mask(keep).unsqueeze(1), &cache, options.want_relevance ? &attention : nullptr);
+  const at::Tensor last = lengths + k;  // index of each row's last prompt token
+  at::Tensor state =
+      hidden.gather(1, last.view({n, 1, 1}).expand({n, 1, hidden.size(2)}));  // [N, 1, D]
+
+  generated out;
+  out.tokens.resize(static_cast<std::size_t>(n));
+  if (options.want_relevance) {
+    const std::int64_t heads = attention.size(1);
+    const at::Tensor rows =
+        attention.gather(2, last.view({n, 1, 1, 1}).expand({n, heads, 1, attention.size(3)})).squeeze(2).mean(1);
+    out.relevance = rows.narrow(1, 1, k).contiguous();
+  }
+  const auto& ends = model.config().text.eos_token_ids;
+  std::vector<bool> done(static_cast<std::size_t>(n), false);
+  std::vector<at::Tensor> all_logits;
+  std::vector<at::Tensor> all_hidden;
+  for (std::int64_t step = 0; step < options.max_new_tokens; ++step) {
+    at::Tensor logits = model.logits(state.squeeze(1)).contiguous();
+    const at::Tensor greedy = options.temperature > 0 ? at::Tensor() : logits.argmax(-1);
+    at::Tensor next = at::zeros({n, 1}, at::kLong);
+    at::Tensor alive = at::zeros({n, 1});
+    bool any_left = false;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto row = static_cast<std::size_t>(i);
+      if (done[row]) continue;
+      alive[i] = 1.0;
+      const std::int32_t token =
+          options.temperature > 0
+              ? sample(logits.data_ptr<float>() + i * logits.size(1), logits.size(1), options, *draw)
+              : static_cast<std::int32_t>(greedy.data_ptr<std::int64_t>()[i]);
+      out.tokens[row].push_back(token);
+      next[i] = static_cast<std::int64_t>(token);
+      if (std::find(ends.begin(), ends.end(), token) != ends.end()) done[row] = true;
+      any_left = any_left || !done[row];
+    }
+    all_logits.push_back(logits * alive);
+    all_hidden.push_back(state.squeeze(1) * alive);
+    if (!any_left || step + 1 == options.max_new_tokens) break;
+    key_valid = at::cat({key_valid, at::ones({n, 1}, at::kBool)}, 1);
+    const at::Tensor position = kept + 1 + lengths.unsqueeze(1) + step;
+    state = text.hidden(text.embed(next), position, additive_mask(key_valid).unsqueeze(1).unsqueeze(1), &cache);
+  }
+  out.logits = at::stack(all_logits, 1);
+  out.hidden = at::stack(all_hidden, 1);
+  return out;
+}
+
+}  // namespace freshet::model

@@ -1,0 +1,67 @@
+#include "kernels/model/layers.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace freshet::model {
+
+linear linear::take(const parameters& from, const std::string& name, double lora_scale) {
+  linear l;
+  l.weight = from.at(name + ".weight");
+  l.bias = from.find(name + ".bias");
+  l.lora_a = from.find(name + ".lora_A.weight");
+  l.lora_b = from.find(name + ".lora_B.weight");
+  l.lora_scale = lora_scale;
+  return l;
+}
+
+at::Tensor linear::operator()(const at::Tensor& x) const {
+  at::Tensor y = at::linear(x, weight, bias);
+  if (lora_a.defined()) y = y + at::linear(at::linear(x, lora_a), lora_b).mul(lora_scale);
+  return y;
+}
+
+layer_norm layer_norm::take(const parameters& from, const std::string& name, double eps) {
+  return {from.at(name + ".weight"), from.at(name + ".bias"), eps};
+}
+
+at::Tensor layer_norm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
+}
+
+rms_norm rms_norm::take(const parameters& from, const std::string& name, double eps) {
+  return {from.at(name + ".weight"), eps};
+}
+
+at::Tensor rms_norm::operator()(const at::Tensor& x) const {
+  return x * at::rsqrt(x.square().mean(-1, true) + eps) * weight;
+}
+
+at::Tensor activate(activation kind, const at::Tensor& x) {
+  switch (kind) {
+    case activation::gelu: return at::gelu(x);
+    case activation::gelu_tanh: return at::gelu(x, "tanh");
+    case activation::quick_gelu: return x * at::sigmoid(x * 1.702);
+    case activation::silu: return at::silu(x);
+    case activation::relu: return at::relu(x);
+  }
+  FRESHET_ENSURE(false, "activate: unknown activation");
+  return x;
+}
+
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias,
+                  at::Tensor* weights) {
+  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(-1)));
+  at::Tensor scores = at::matmul(q * scale, k.transpose(-1, -2));
+  if (bias.defined()) scores = scores + bias;
+  const at::Tensor p = at::softmax(scores, -1);
+  if (weights != nullptr) *weights = p;
+  return at::matmul(p, v).transpose(1, 2).reshape({q.size(0), q.size(2), q.size(1) * v.size(-1)});
+}
+
+at::Tensor additive_mask(const at::Tensor& keep) {
+  return at::zeros(keep.sizes(), keep.options().dtype(at::kFloat)).masked_fill(keep.logical_not(), -1e30F);
+}
+
+}  // namespace freshet::model

@@ -1,0 +1,53 @@
+// The few layers that all of the family is made of. Each holds handles to tensors that the
+// model's `parameters` own. Shapes: B rows, T positions, H heads, d head width.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+#include "kernels/model/model_config.hpp"
+#include "kernels/model/parameters.hpp"
+
+namespace freshet::model {
+
+/// y = x Wᵀ + b, and with an adapter + scale · (x Aᵀ) Bᵀ (LoRA, arXiv 2106.09685 eq. 3).
+struct linear {
+  at::Tensor weight;  ///< [out, in]
+  at::Tensor bias;    ///< [out] or undefined
+  at::Tensor lora_a;  ///< [rank, in] or undefined
+  at::Tensor lora_b;  ///< [out, rank]
+  double lora_scale = 0;
+
+  /// Takes `name`.weight, `name`.bias, and `name`.lora_A.weight / `name`.lora_B.weight where present.
+  static linear take(const parameters& from, const std::string& name, double lora_scale);
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
+};
+
+struct layer_norm {
+  at::Tensor weight;
+  at::Tensor bias;
+  double eps = 1e-5;
+  static layer_norm take(const parameters& from, const std::string& name, double eps);
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
+};
+
+/// x / sqrt(mean(x²) + eps) · weight (arXiv 1910.07467).
+struct rms_norm {
+  at::Tensor weight;
+  double eps = 1e-6;
+  static rms_norm take(const parameters& from, const std::string& name, double eps);
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
+};
+
+[[nodiscard]] at::Tensor activate(activation kind, const at::Tensor& x);
+
+/// Softmax attention. q [B, H, T, d]; k, v [B, H, S, d]; bias: additive, broadcast to [B, H, T, S],
+/// or undefined. Result [B, T, H·d]. `weights`, if given, receives the softmax [B, H, T, S].
+[[nodiscard]] at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias,
+                                at::Tensor* weights = nullptr);
+
+/// 0 where `keep` is true and a large negative number elsewhere, in f32.
+[[nodiscard]] at::Tensor additive_mask(const at::Tensor& keep);
+
+}  // namespace freshet::model

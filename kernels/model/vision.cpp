@@ -1,0 +1,127 @@
+#include "kernels/model/vision.hpp"
+
+#include <ATen/ATen.h>
+
+namespace freshet::model {
+namespace {
+
+constexpr std::int64_t stem_groups = 8;
+
+}  // namespace
+
+at::Tensor to_patches(const at::Tensor& pixels, std::int64_t patch_size) {
+  const std::int64_t n = pixels.size(0);
+  const std::int64_t c = pixels.size(1);
+  const std::int64_t rows = pixels.size(2) / patch_size;
+  const std::int64_t columns = pixels.size(3) / patch_size;
+  return pixels.narrow(2, 0, rows * patch_size)
+      .narrow(3, 0, columns * patch_size)
+      .reshape({n, c, rows, patch_size, columns, patch_size})
+      .permute({0, 2, 4, 1, 3, 5})
+      .reshape({n, rows * columns, c * patch_size * patch_size});
+}
+
+vision_tower::vision_tower(const vision_config& config, const parameters& from, const std::string& prefix,
+                           double lora_scale)
+    : config_(config) {
+  const std::string embeddings = prefix + "embeddings.";
+  for (std::size_t i = 0; i < config.patch_stem.size(); ++i) {
+    const std::string name = embeddings + "stem." + std::to_string(i);
+    stem_.push_back({from.at(name + ".conv.weight"), from.at(name + ".conv.bias"), from.at(name + ".norm.weight"),
+                     from.at(name + ".norm.bias")});
+  }
+  patch_weight_ = from.at(embeddings + "patch_embedding.weight");
+  patch_bias_ = from.find(embeddings + "patch_embedding.bias");
+  position_embedding_ = from.at(embeddings + "position_embedding.weight");
+  if (config.class_token) {
+    class_embedding_ = from.at(embeddings + "class_embedding");
+    pre_norm_ = layer_norm::take(from, prefix + "pre_layrnorm", config.layer_norm_eps);
+    has_pre_norm_ = true;
+  }
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const std::string name = prefix + "encoder.layers." + std::to_string(i) + ".";
+    encoder_layer l;
+    l.norm1 = layer_norm::take(from, name + "layer_norm1", config.layer_norm_eps);
+    l.norm2 = layer_norm::take(from, name + "layer_norm2", config.layer_norm_eps);
+    l.q = linear::take(from, name + "self_attn.q_proj", lora_scale);
+    l.k = linear::take(from, name + "self_attn.k_proj", lora_scale);
+    l.v = linear::take(from, name + "self_attn.v_proj", lora_scale);
+    l.out = linear::take(from, name + "self_attn.out_proj", lora_scale);
+    l.fc1 = linear::take(from, name + "mlp.fc1", lora_scale);
+    l.fc2 = linear::take(from, name + "mlp.fc2", lora_scale);
+    layers_.push_back(std::move(l));
+  }
+}
+
+at::Tensor vision_tower::through_stem(const visual_input& in) const {
+  const std::int64_t n = in.patches.size(0);
+  const std::int64_t grid = config_.grid();
+  const std::int64_t patch = config_.patch_size;
+  at::Tensor patches = in.patches;
+  if (in.positions.defined()) {
+    if (in.valid.defined()) patches = patches * in.valid.unsqueeze(-1).to(at::kFloat);
+    // Padding adds zeros to a cell, so it changes nothing wherever its position points.
+    patches = at::zeros({n, grid * grid, patches.size(2)}, patches.options())
+                  .scatter_add(1, in.positions.unsqueeze(-1).expand({n, in.positions.size(1), patches.size(2)}), patches);
+  }
+  at::Tensor x = patches.reshape({n, grid, grid, config_.num_channels, patch, patch})
+                     .permute({0, 3, 1, 4, 2, 5})
+                     .reshape({n, config_.num_channels, grid * patch, grid * patch});
+  for (const stem_layer& l : stem_) {
+    x = at::conv2d(x, l.weight, l.bias, 2, 1);
+    x = at::gelu(at::group_norm(x, stem_groups, l.norm_weight, l.norm_bias, 1e-5));
+  }
+  // [N, channels, grid, grid] → [N, L, channels]; the patch embedding is a 1×1 convolution here.
+  x = x.flatten(2).transpose(1, 2);
+  x = at::linear(x, patch_weight_.flatten(1), patch_bias_);
+  if (!in.positions.defined()) return x;
+  return x.gather(1, in.positions.unsqueeze(-1).expand({n, in.positions.size(1), x.size(2)}));
+}
+
+at::Tensor vision_tower::embed(const visual_input& in) const {
+  at::Tensor x = stem_.empty() ? at::linear(in.patches, patch_weight_.flatten(1), patch_bias_) : through_stem(in);
+  const std::int64_t first = config_.class_token ? 1 : 0;
+  if (in.positions.defined()) {
+    x = x + at::embedding(position_embedding_, in.positions + first);
+  } else {
+    x = x + position_embedding_.narrow(0, first, x.size(1));
+  }
+  if (config_.class_token) {
+    const at::Tensor class_token = (class_embedding_ + position_embedding_[0]).expand({x.size(0), 1, x.size(2)});
+    x = at::cat({class_token, x}, 1);
+  }
+  return has_pre_norm_ ? pre_norm_(x) : x;
+}
+
+at::Tensor vision_tower::run(const encoder_layer& l, const at::Tensor& x, const at::Tensor& bias) const {
+  const std::int64_t heads = config_.num_attention_heads;
+  const auto split = [&](const at::Tensor& t) {
+    return t.view({t.size(0), t.size(1), heads, config_.head_dim()}).transpose(1, 2);
+  };
+  const at::Tensor normed = l.norm1(x);
+  const at::Tensor y = x + l.out(attend(split(l.q(normed)), split(l.k(normed)), split(l.v(normed)), bias));
+  return y + l.fc2(activate(config_.hidden_act, l.fc1(l.norm2(y))));
+}
+
+at::Tensor vision_tower::hidden(const visual_input& in, std::int64_t layer) const {
+  const std::int64_t states = static_cast<std::int64_t>(layers_.size()) + 1;
+  const std::int64_t stop = layer < 0 ? states + layer : layer;
+  FRESHET_ENSURE(stop >= 0 && stop < states, "vision_tower: vision_feature_layer is outside of the tower");
+  at::Tensor bias;
+  if (in.valid.defined()) {
+    at::Tensor valid = in.valid;
+    if (config_.class_token) valid = at::cat({at::ones({valid.size(0), 1}, valid.options()), valid}, 1);
+    bias = additive_mask(valid).unsqueeze(1).unsqueeze(1);
+  }
+  at::Tensor x = embed(in);
+  for (std::int64_t i = 0; i < stop; ++i) x = run(layers_[static_cast<std::size_t>(i)], x, bias);
+  return x;
+}
+
+std::vector<at::Tensor> vision_tower::hidden_all(const visual_input& in) const {
+  std::vector<at::Tensor> all;
+  for (std::int64_t i = 0; i <= static_cast<std::int64_t>(layers_.size()); ++i) all.push_back(hidden(in, i));
+  return all;
+}
+
+}  // namespace freshet::model

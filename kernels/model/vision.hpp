@@ -1,0 +1,57 @@
+// The vision tower: CLIP or SigLIP as Hugging Face defines them, fed with patches, some of which
+// may be missing. A missing patch is not in the sequence at all; with a convolutional stem it is
+// blank (the mean colour) in the picture that the stem sees.
+// Shapes: N pictures, K patches given of L in the grid, P = channels · patch², D hidden width.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "kernels/model/layers.hpp"
+#include "kernels/model/model_config.hpp"
+
+namespace freshet::model {
+
+struct visual_input {
+  at::Tensor patches;    ///< f32 [N, K, P], normalised; a patch is [channel, row, column]
+  at::Tensor positions;  ///< i64 [N, K] cell of the grid, row-major; undefined = 0..L-1 (K = L)
+  at::Tensor valid;      ///< bool [N, K] false for padding; undefined = all valid
+};
+
+/// Cuts pictures into patches. pixels f32 [N, C, side, side] → [N, L, P]. Errors: none; sides must
+/// be at least one patch (a remainder is dropped, as a strided convolution does).
+[[nodiscard]] at::Tensor to_patches(const at::Tensor& pixels, std::int64_t patch_size);
+
+class vision_tower {
+ public:
+  vision_tower() = default;
+  vision_tower(const vision_config& config, const parameters& from, const std::string& prefix, double lora_scale);
+
+  /// Hidden states up to `layer` (index into [layers + 1], negative from the end): [N, K (+1), D].
+  [[nodiscard]] at::Tensor hidden(const visual_input& in, std::int64_t layer) const;
+  /// All of them, for tests.
+  [[nodiscard]] std::vector<at::Tensor> hidden_all(const visual_input& in) const;
+
+ private:
+  struct stem_layer {
+    at::Tensor weight, bias, norm_weight, norm_bias;
+  };
+  struct encoder_layer {
+    layer_norm norm1, norm2;
+    linear q, k, v, out, fc1, fc2;
+  };
+  [[nodiscard]] at::Tensor embed(const visual_input& in) const;
+  [[nodiscard]] at::Tensor through_stem(const visual_input& in) const;
+  [[nodiscard]] at::Tensor run(const encoder_layer& l, const at::Tensor& x, const at::Tensor& bias) const;
+
+  vision_config config_;
+  std::vector<stem_layer> stem_;
+  at::Tensor patch_weight_, patch_bias_, class_embedding_, position_embedding_;
+  bool has_pre_norm_ = false;
+  layer_norm pre_norm_;
+  std::vector<encoder_layer> layers_;
+};
+
+}  // namespace freshet::model

@@ -1,0 +1,277 @@
+// Against the numbers of the reference implementation (tests/data/hf), and against itself where
+// two ways must agree: packed questions with single ones, cached generation with whole passes.
+#include "kernels/model/llava.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "kernels/model/checkpoint.hpp"
+#include "kernels/model/generate.hpp"
+#include "kernels/model/patches.hpp"
+#include "kernels/model/safetensors.hpp"
+#include "kernels/model/tensor_bridge.hpp"
+#include "kernels/model/trainable_set.hpp"
+
+namespace freshet::model {
+namespace {
+
+constexpr double golden_tolerance = 5e-5;  // seen 1.3e-5 between implementations (tests/data/hf)
+
+at::Tensor get(const safetensors_file& file, const std::string& name) {
+  auto t = file.get(name);
+  EXPECT_TRUE(t.ok()) << name;
+  return to_torch(*t).clone();
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  EXPECT_EQ(a.sizes(), b.sizes());
+  return (a - b).abs().max().item<double>();
+}
+
+class golden : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    folder_ = std::string(FRESHET_TEST_DATA) + "/hf/" + GetParam();
+    auto loaded = llava::load(folder_);
+    ASSERT_TRUE(loaded.ok()) << loaded.err().text();
+    model_ = std::make_unique<llava>(std::move(loaded).value());
+    auto in = safetensors_file::open(folder_ + "/inputs.safetensors");
+    auto out = safetensors_file::open(folder_ + "/expected.safetensors");
+    ASSERT_TRUE(in.ok() && out.ok());
+    in_ = std::make_unique<safetensors_file>(std::move(in).value());
+    out_ = std::make_unique<safetensors_file>(std::move(out).value());
+  }
+
+  /// Merged input embeddings: text with the picture's tokens put in, in order.
+  at::Tensor merged(const std::string& name) const {
+    const at::Tensor ids = get(*in_, name + ".input_ids");
+    visual_input visual;
+    visual.patches = to_patches(get(*in_, name + ".pixel_values"), model_->config().vision->patch_size);
+    const at::Tensor features = model_->visual_tokens(visual);
+    at::Tensor embeds = model_->text_decoder().embed(ids);
+    const at::Tensor is_image = ids.eq(model_->config().projector->image_token_id).unsqueeze(-1);
+    return embeds.masked_scatter(is_image.expand_as(embeds), features.reshape({-1, features.size(2)}));
+  }
+
+  at::Tensor hidden_of(const std::string& name, std::vector<at::Tensor>* states) const {
+    const at::Tensor mask = get(*in_, name + ".attention_mask");
+    const std::int64_t t = mask.size(1);
+    const at::Tensor order = at::arange(t, at::kLong);
+    const at::Tensor keep = order.unsqueeze(0).le(order.unsqueeze(1)).logical_and(mask.unsqueeze(1).ne(0));
+    const at::Tensor positions = order.unsqueeze(0).expand({mask.size(0), t});
+    return model_->text_decoder().hidden(merged(name), positions, additive_mask(keep).unsqueeze(1), nullptr, nullptr,
+                                         states);
+  }
+
+  std::string folder_;
+  std::unique_ptr<llava> model_;
+  std::unique_ptr<safetensors_file> in_, out_;
+};
+
+TEST_P(golden, vision_tower_and_projector) {
+  const at::NoGradGuard no_grad;
+  visual_input visual;
+  visual.patches = to_patches(get(*in_, "batch_right.pixel_values"), model_->config().vision->patch_size);
+  const auto states = model_->tower().hidden_all(visual);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const at::Tensor want = get(*out_, "batch_right.vision_hidden_states." + std::to_string(i));
+    EXPECT_LT(largest_difference(states[i], want), golden_tolerance) << "state " << i;
+  }
+  EXPECT_LT(largest_difference(model_->visual_tokens(visual), get(*out_, "batch_right.image_features")), golden_tolerance);
+}
+
+TEST_P(golden, whole_grid_named_by_positions_gives_the_same) {
+  const at::NoGradGuard no_grad;
+  visual_input visual;
+  visual.patches = to_patches(get(*in_, "single.pixel_values"), model_->config().vision->patch_size);
+  visual.positions = at::arange(visual.patches.size(1), at::kLong).unsqueeze(0);
+  visual.valid = at::ones({1, visual.patches.size(1)}, at::kBool);
+  EXPECT_LT(largest_difference(model_->visual_tokens(visual), get(*out_, "single.image_features")), golden_tolerance);
+}
+
+TEST_P(golden, decoder_states_and_logits) {
+  const at::NoGradGuard no_grad;
+  for (const std::string name : {"single", "batch_right"}) {
+    std::vector<at::Tensor> states;
+    const at::Tensor hidden = hidden_of(name, &states);
+    const at::Tensor mask = get(*in_, name + ".attention_mask").ne(0).unsqueeze(-1);
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      const at::Tensor want = get(*out_, name + ".text_hidden_states." + std::to_string(i));
+      EXPECT_LT(largest_difference(states[i] * mask, want * mask), golden_tolerance) << name << " state " << i;
+    }
+    EXPECT_LT(largest_difference(model_->logits(hidden) * mask, get(*out_, name + ".logits") * mask), golden_tolerance);
+  }
+}
+
+TEST_P(golden, loss_and_gradients) {
+  const at::Tensor watched = model_->weights().at("language_model.model.layers.0.self_attn.q_proj.weight");
+  for (const auto& item : model_->weights().all()) item.second.set_requires_grad(true);
+  const at::Tensor logits = model_->logits(hidden_of("single", nullptr));
+  const at::Tensor labels = get(*in_, "single.labels");
+  const at::Tensor loss =
+      at::cross_entropy_loss(logits.slice(1, 0, -1).reshape({-1, logits.size(2)}), labels.slice(1, 1).reshape({-1}));
+  EXPECT_NEAR(loss.item<double>(), get(*out_, "single.loss").item<double>(), 1e-5);
+  torch::autograd::backward({loss}, {});
+  const double want = get(*out_, "single.grad_norm.language_model.model.layers.0.self_attn.q_proj.weight").item<double>();
+  EXPECT_NEAR(watched.grad().norm().item<double>(), want, 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(families, golden, ::testing::Values("llava_clip_llama", "llava_siglip_qwen2"),
+                         [](const auto& p) { return std::string(p.param); });
+
+model_config small_config(bool stem) {
+  model_config c;
+  c.vision.emplace();
+  c.vision->kind = vision_kind::siglip;
+  c.vision->class_token = false;
+  c.vision->hidden_size = 16;
+  c.vision->intermediate_size = 32;
+  c.vision->num_hidden_layers = 2;
+  c.vision->num_attention_heads = 2;
+  c.vision->num_channels = 3;
+  c.vision->image_size = 16;
+  c.vision->patch_size = 4;
+  c.vision->layer_norm_eps = 1e-6;
+  if (stem) c.vision->patch_stem = {8, 16};
+  c.projector.emplace();
+  c.projector->vision_feature_layer = -1;
+  c.projector->select = feature_select::all;
+  c.text.vocab_size = 40;
+  c.text.hidden_size = 16;
+  c.text.intermediate_size = 32;
+  c.text.num_hidden_layers = 2;
+  c.text.num_attention_heads = 4;
+  c.text.num_key_value_heads = 2;
+  c.text.head_dim = 4;
+  c.text.rms_norm_eps = 1e-5;
+  c.text.bos_token_id = 1;
+  c.text.eos_token_ids = {2};
+  return c;
+}
+
+visual_input random_pictures(std::int64_t n) {
+  visual_input in;
+  in.patches = at::randn({n, 16, 48});
+  return in;
+}
+
+text_blocks one_block(std::vector<std::int32_t> ids) {
+  std::vector<std::vector<std::vector<std::int32_t>>> blocks(1);
+  blocks[0].push_back(std::move(ids));
+  return pack_blocks(blocks);
+}
+
+TEST(llava, packed_questions_equal_single_ones) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(3);
+  const llava m = llava::random(small_config(true), 5);
+  const at::Tensor visual = m.visual_tokens(random_pictures(2));
+  const std::vector<std::vector<std::vector<std::int32_t>>> blocks{{{5, 6, 7}, {8, 9}}, {{10, 11, 12, 13}}};
+  const at::Tensor packed = m.text_hidden(visual, {}, pack_blocks(blocks));
+  const at::Tensor second = m.text_hidden(visual.narrow(0, 0, 1), {}, one_block({8, 9}));
+  EXPECT_LT(largest_difference(packed.narrow(0, 0, 1).narrow(1, 3, 2), second), 1e-5);
+  const at::Tensor other = m.text_hidden(visual.narrow(0, 1, 1), {}, one_block({10, 11, 12, 13}));
+  EXPECT_LT(largest_difference(packed.narrow(0, 1, 1).narrow(1, 0, 4), other), 1e-5);
+}
+
+TEST(llava, padded_visual_tokens_change_nothing) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(4);
+  for (const bool stem : {false, true}) {
+    const llava m = llava::random(small_config(stem), 5);
+    visual_input exact;
+    exact.patches = at::randn({1, 5, 48});
+    exact.positions = at::tensor(std::vector<std::int64_t>{0, 3, 7, 8, 15}, at::kLong).unsqueeze(0);
+    visual_input padded;
+    padded.patches = at::cat({exact.patches, at::randn({1, 3, 48})}, 1);
+    padded.positions = at::cat({exact.positions, at::zeros({1, 3}, at::kLong)}, 1);
+    padded.valid = at::tensor(std::vector<std::int64_t>{1, 1, 1, 1, 1, 0, 0, 0}, at::kLong).ne(0).unsqueeze(0);
+    const auto text = one_block({5, 6, 7});
+    const at::Tensor a = m.text_hidden(m.visual_tokens(exact), {}, text);
+    const at::Tensor b = m.text_hidden(m.visual_tokens(padded), padded.valid, text);
+    EXPECT_LT(largest_difference(a, b), 1e-5) << "stem " << stem;
+  }
+}
+
+TEST(generate, cached_greedy_equals_whole_passes) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(5);
+  const llava m = llava::random(small_config(true), 11);
+  const at::Tensor visual = m.visual_tokens(random_pictures(3));
+  const std::vector<std::vector<std::int32_t>> prompts{{5, 6, 7}, {8}, {9, 10, 11, 12, 13}};
+  generation_options options;
+  options.max_new_tokens = 5;
+  options.want_relevance = true;
+  const generated out = generate(m, visual, {}, prompts, options);
+  EXPECT_LE(out.relevance.sum(1).max().item<double>(), 1.0 + 1e-5);
+  for (std::int64_t row = 0; row < 3; ++row) {
+    std::vector<std::int32_t> so_far = prompts[static_cast<std::size_t>(row)];
+    const auto& answer = out.tokens[static_cast<std::size_t>(row)];
+    for (std::size_t step = 0; step < answer.size(); ++step) {
+      const at::Tensor hidden = m.text_hidden(visual.narrow(0, row, 1), {}, one_block(so_far));
+      const at::Tensor logits = m.logits(hidden[0][-1]);
+      EXPECT_LT(largest_difference(logits, out.logits[row][static_cast<std::int64_t>(step)]), 1e-4);
+      EXPECT_EQ(logits.argmax().item<std::int64_t>(), answer[step]);
+      so_far.push_back(answer[step]);
+    }
+  }
+}
+
+TEST(generate, sampling_follows_the_distribution) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(6);
+  const llava m = llava::random(small_config(false), 12);
+  constexpr std::int64_t rows = 2000;
+  const at::Tensor visual = m.visual_tokens(random_pictures(1)).expand({rows, 16, 16});
+  generation_options options;
+  options.max_new_tokens = 1;
+  options.temperature = 0.7;
+  rng draw(9);
+  const generated out = generate(m, visual, {}, std::vector<std::vector<std::int32_t>>(rows, {5, 6}), options, &draw);
+  const at::Tensor p = at::softmax(out.logits[0][0] / 0.7, 0);
+  std::vector<double> seen(40, 0.0);
+  for (const auto& t : out.tokens) seen[static_cast<std::size_t>(t.front())] += 1.0 / rows;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const double want = p[i].item<double>();
+    EXPECT_NEAR(seen[static_cast<std::size_t>(i)], want, 5 * std::sqrt(want * (1 - want) / rows) + 1e-3);
+  }
+}
+
+TEST(lora, zero_b_changes_nothing_and_write_is_read_back) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(7);
+  llava m = llava::random(small_config(true), 13);
+  const auto pictures = random_pictures(2);
+  const at::Tensor before = m.visual_tokens(pictures);
+  lora_spec spec;
+  spec.targets = {"q_proj", "v_proj", "fc1"};
+  ASSERT_TRUE(m.attach(spec).ok());
+  EXPECT_EQ(largest_difference(before, m.visual_tokens(pictures)), 0);
+  const trainable_set set = trainable_set::of(m.weights());
+  const host_tensor start = set.read();
+  std::vector<float> moved(start.as<float>(), start.as<float>() + start.items());
+  for (float& x : moved) x += 0.125F;
+  const host_tensor target = host_tensor::of(moved);
+  ASSERT_TRUE(set.write(target).ok());
+  EXPECT_EQ(set.read(), target);
+  EXPECT_GT(largest_difference(before, m.visual_tokens(pictures)), 1e-3);
+  EXPECT_FALSE(set.write(host_tensor::of(std::vector<float>(3))).ok());
+  lora_spec none;
+  none.targets = {"nowhere"};
+  EXPECT_FALSE(m.attach(none).ok());
+}
+
+TEST(patches, cut_equals_the_strided_convolution_order) {
+  rng draw(3);
+  std::vector<std::uint8_t> rgb(16 * 16 * 3);
+  for (auto& x : rgb) x = static_cast<std::uint8_t>(draw.below(256));
+  const auto cut = cut_patches(rgb.data(), 16, 4);
+  const at::Tensor hwc = at::from_blob(rgb.data(), {16, 16, 3}, at::kByte);
+  const at::Tensor want = to_patches(hwc.permute({2, 0, 1}).unsqueeze(0).to(at::kFloat), 4)[0];
+  const at::Tensor got = at::tensor(cut).reshape({16, 48}).to(at::kFloat);
+  EXPECT_EQ(largest_difference(got, want), 0);
+}
+
+}  // namespace
+}  // namespace freshet::model
