@@ -82,7 +82,6 @@ class link_table {
     outgoing_stream out;
     incoming_stream in;
     bool sends = false;       ///< has carried a sequenced message of ours: hellos keep it open
-    bool receives = false;    ///< the peer says hellos or sends to us
     bool announce = false;    ///< the peer addresses an older life of ours: tell it
     time_point heard;
     bool was_heard = false;

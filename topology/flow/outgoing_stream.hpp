@@ -23,7 +23,7 @@ class outgoing_stream {
     duration hello_every;
   };
 
-  outgoing_stream(timing times, std::uint32_t initial_credit, time_point now);
+  outgoing_stream(timing times, time_point now);
 
   void push(any_message m) { queue_.push_back(std::move(m)); }
 
@@ -51,13 +51,12 @@ class outgoing_stream {
   [[nodiscard]] epoch peer_life() const { return peer_life_; }
 
  private:
-  void renumber(epoch life, std::uint64_t credit);
+  void renumber(epoch life, std::uint64_t received, std::uint64_t credit);
   [[nodiscard]] bool known() const { return peer_life_ != epoch{}; }
   [[nodiscard]] bool head_allowed() const { return base_ + 1 <= limit_; }
   [[nodiscard]] bool more_allowed() const { return sent_ < queue_.size() && base_ + sent_ + 1 <= limit_; }
 
   timing times_;
-  std::uint32_t initial_credit_;
 
   // The numbering: queue_[i] has number base_ + 1 + i; the first sent_ of them are in flight.
   epoch peer_life_;
