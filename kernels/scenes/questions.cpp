@@ -219,8 +219,9 @@ class asker {
       for (std::size_t c = 0; c < all_colors; ++c)
         add({naming::both, static_cast<shape>(s), static_cast<color>(c)});
     for (std::size_t by = 0; by < 3; ++by) {
-      keep_some(no[by], yes[by].size(), out);
-      for (qa& q : yes[by]) out.push_back(std::move(q));
+      const std::size_t each = std::min(yes[by].size(), no[by].size());
+      keep_some(yes[by], each, out);
+      keep_some(no[by], each, out);
     }
   }
 

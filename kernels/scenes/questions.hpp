@@ -36,9 +36,9 @@ struct question_style {
   bool new_shapes = false;   ///< whether questions may name the shapes of the semantic shift
 };
 
-/// Every unambiguous question about the scene, each once, in random order. Of the many things
-/// that are not there only as many are asked for as are there: "yes" and "no" are equally
-/// frequent, and counts of zero no more frequent than the others together.
+/// The unambiguous questions about the scene, each once, in random order: all of them, but of the
+/// many about things that are not there only so many that "yes" and "no" are equally frequent and
+/// counts of zero no more frequent than the others together.
 [[nodiscard]] std::vector<qa> all_questions(const scene& asked, rng& random, const question_style& style = {});
 
 /// One question: first the category (uniform), then the form, then what it is about.

@@ -20,7 +20,7 @@ float triangle(float x, float y) {
   // Equilateral, apex up, centroid slightly below the middle so that the cell looks balanced.
   const float shifted = y - 0.18F;
   const float side = 0.8660254F * std::fabs(x) - 0.5F * shifted;
-  return std::max(side, shifted) - 0.58F;
+  return std::max(side, shifted) - 0.55F;
 }
 
 float cross(float x, float y) {
@@ -33,10 +33,10 @@ float cross(float x, float y) {
 
 float star(float x, float y) {
   // Five points. Fold the plane into half of one point (36 degrees), where the outline is a
-  // single line from the tip at radius 1.08 to the notch at radius 0.46.
+  // single line from the tip at radius 1.05 to the notch at radius 0.46.
   constexpr float pi = 3.14159265F;
   constexpr float sector = 2 * pi / 5;
-  constexpr float tip = 1.08F;
+  constexpr float tip = 1.05F;
   constexpr float notch = 0.46F;
   const float radius = std::sqrt(x * x + y * y);
   float angle = std::atan2(x, -y);  // from straight up
@@ -56,7 +56,7 @@ float ring(float x, float y) { return std::fabs(std::sqrt(x * x + y * y) - 0.74F
 float diamond(float x, float y) {
   // A tall lozenge, so that a turned square is not mistaken for it.
   constexpr float half_width = 0.68F;
-  constexpr float half_height = 1.1F;
+  constexpr float half_height = 1.05F;
   static const float steepness = std::sqrt(half_width * half_width + half_height * half_height);
   return (std::fabs(x) * half_height + std::fabs(y) * half_width - half_width * half_height) / steepness;
 }

@@ -22,7 +22,7 @@ constexpr std::array<std::array<float, 3>, all_colors> palette{{{0.92F, 0.12F, 0
                                                                {0.10F, 0.85F, 0.88F},
                                                                {0.96F, 0.96F, 0.96F}}};
 
-constexpr std::array<float, all_sizes> radius_of{0.138F, 0.205F};
+constexpr std::array<float, all_sizes> radius_of{0.135F, 0.200F};
 /// Chance that the second object takes the first one's tint: without it "how many red objects"
 /// would nearly always be zero or one.
 constexpr double repeat_tint = 0.35;
@@ -43,9 +43,9 @@ bool looks_like_another(const scene& drawn, const object& candidate) {
 void place(object& thing, int cell, rng& random) {
   thing.column = cell % 2;
   thing.row = cell / 2;
-  thing.radius = radius_of[static_cast<std::size_t>(thing.size)] * (1.0F + jitter(random, 0.05));
-  thing.x = (static_cast<float>(thing.column) + 0.5F) / 2.0F + jitter(random, 0.022);
-  thing.y = (static_cast<float>(thing.row) + 0.5F) / 2.0F + jitter(random, 0.022);
+  thing.radius = radius_of[static_cast<std::size_t>(thing.size)] * (1.0F + jitter(random, 0.04));
+  thing.x = (static_cast<float>(thing.column) + 0.5F) / 2.0F + jitter(random, 0.018);
+  thing.y = (static_cast<float>(thing.row) + 0.5F) / 2.0F + jitter(random, 0.018);
   thing.angle = jitter(random, 0.16);
   for (std::size_t c = 0; c < 3; ++c)
     thing.rgb[c] = std::clamp(palette[static_cast<std::size_t>(thing.tint)][c] + jitter(random, 0.05), 0.0F, 1.0F);
