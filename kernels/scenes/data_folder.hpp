@@ -2,12 +2,12 @@
 // (<domain>.train.jsonl, <domain>.test.jsonl).
 #pragma once
 
+#include "kernels/base/result.hpp"
+
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kernels/base/result.hpp"
 
 namespace freshet::scenes {
 

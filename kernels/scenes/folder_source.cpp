@@ -78,8 +78,7 @@ result<example> folder_source::example_at(std::uint64_t image, std::uint64_t dra
   out.picture = *picture;
   rng random = rng(options_.seed).split("example").split(image).split(draw);
   filter_->apply(out.picture, options_.severity, random);
-  for (const std::size_t i : all)
-    out.questions.push_back({lines_[i]->question, *lines_[i]->answer, category::other});
+  for (const std::size_t i : all) out.questions.push_back({lines_[i]->question, *lines_[i]->answer, category::other});
   out.domain = domain_of(first);
   return out;
 }

@@ -6,6 +6,13 @@
 // Thread contract: const members may be called from several threads at once.
 #pragma once
 
+#include "kernels/base/result.hpp"
+#include "kernels/scenes/image_file.hpp"
+#include "kernels/scenes/question_file.hpp"
+#include "kernels/scenes/shifts.hpp"
+#include "kernels/scenes/skip_counter.hpp"
+#include "kernels/scenes/source.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -14,17 +21,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "kernels/base/result.hpp"
-#include "kernels/scenes/image_file.hpp"
-#include "kernels/scenes/question_file.hpp"
-#include "kernels/scenes/shifts.hpp"
-#include "kernels/scenes/skip_counter.hpp"
-#include "kernels/scenes/source.hpp"
-
 namespace freshet::scenes {
 
 struct folder_options {
-  int side = 0;  ///< pictures are resized to a square of that side; 0 keeps their size
+  int side = 0;                 ///< pictures are resized to a square of that side; 0 keeps their size
   std::string shift = "clean";  ///< any filter; "semantic" is refused, its words belong to scenes
   double severity = default_severity;
   std::uint64_t seed = 0;

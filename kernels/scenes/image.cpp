@@ -1,9 +1,9 @@
 #include "kernels/scenes/image.hpp"
 
+#include "kernels/base/check.hpp"
+
 #include <algorithm>
 #include <cmath>
-
-#include "kernels/base/check.hpp"
 
 namespace freshet::scenes {
 namespace {

@@ -1,11 +1,11 @@
 #include "kernels/scenes/image_file.hpp"
 
+#include "kernels/scenes/jpeg_codec.hpp"
+#include "kernels/scenes/png_codec.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-
-#include "kernels/scenes/jpeg_codec.hpp"
-#include "kernels/scenes/png_codec.hpp"
 
 namespace freshet::scenes {
 namespace {

@@ -3,13 +3,13 @@
 // Thread contract: pure functions; read_image and write_png touch the one file that they name.
 #pragma once
 
+#include "kernels/base/result.hpp"
+#include "kernels/scenes/image.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
-
-#include "kernels/base/result.hpp"
-#include "kernels/scenes/image.hpp"
 
 namespace freshet::scenes {
 

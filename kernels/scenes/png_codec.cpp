@@ -1,8 +1,8 @@
 #include "kernels/scenes/png_codec.hpp"
 
-#include <png.h>
-
 #include <cstring>
+
+#include <png.h>
 
 namespace freshet::scenes {
 namespace {

@@ -1,12 +1,12 @@
 #include "kernels/scenes/question_file.hpp"
 
+#include "kernels/scenes/skip_counter.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
-
-#include "kernels/scenes/skip_counter.hpp"
 
 namespace freshet::scenes {
 namespace {
@@ -95,7 +95,7 @@ result<question_line> parse_question_line(std::string_view line, const question_
 }
 
 result<std::vector<result<question_line>>> read_question_file(const std::filesystem::path& path,
-                                                             const question_limits& limits) {
+                                                              const question_limits& limits) {
   std::error_code status;
   if (!std::filesystem::is_regular_file(path, status)) return {errc::not_found, path.string() + ": no such file"};
   std::ifstream file(path, std::ios::binary);

@@ -5,6 +5,8 @@
 // Thread contract: plain values; read_question_file reads one file.
 #pragma once
 
+#include "kernels/base/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -12,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kernels/base/result.hpp"
 
 namespace freshet::scenes {
 
@@ -36,6 +36,6 @@ struct question_limits {
 /// All lines that are not blank, in order. Fails only when the file cannot be read or has too many
 /// lines; the errors of single lines name file and line number.
 [[nodiscard]] result<std::vector<result<question_line>>> read_question_file(const std::filesystem::path& path,
-                                                                           const question_limits& limits = {});
+                                                                            const question_limits& limits = {});
 
 }  // namespace freshet::scenes

@@ -1,10 +1,10 @@
 #include "kernels/scenes/questions.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "kernels/base/check.hpp"
 #include "kernels/scenes/wording.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace freshet::scenes {
 namespace {
@@ -56,8 +56,10 @@ class asker {
         const object& o = any_object();
         return shape_of(o, pick(names_without_shape(o), random_));
       }
-      case category::count: return one_count();
-      case category::exist: return one_existence();
+      case category::count:
+        return one_count();
+      case category::exist:
+        return one_existence();
       case category::where: {
         const object& o = any_object();
         const auto ref = pick(names_without_place(o), random_);
@@ -157,9 +159,12 @@ class asker {
 
   qa one_count() {
     switch (random_.below(3)) {
-      case 0: return count_all();
-      case 1: return count_size(static_cast<object_size>(random_.below(all_sizes)));
-      default: break;
+      case 0:
+        return count_all();
+      case 1:
+        return count_size(static_cast<object_size>(random_.below(all_sizes)));
+      default:
+        break;
     }
     // The number first, then a color that has it; the rare higher numbers are preferred.
     std::array<std::vector<color>, number_words.size()> with_count;
@@ -216,8 +221,7 @@ class asker {
     for (std::size_t s = 0; s < shapes_; ++s) add({naming::shape, static_cast<shape>(s), color::red});
     for (std::size_t c = 0; c < all_colors; ++c) add({naming::color, shape::circle, static_cast<color>(c)});
     for (std::size_t s = 0; s < shapes_; ++s)
-      for (std::size_t c = 0; c < all_colors; ++c)
-        add({naming::both, static_cast<shape>(s), static_cast<color>(c)});
+      for (std::size_t c = 0; c < all_colors; ++c) add({naming::both, static_cast<shape>(s), static_cast<color>(c)});
     for (std::size_t by = 0; by < 3; ++by) {
       const std::size_t each = std::min(yes[by].size(), no[by].size());
       keep_some(yes[by], each, out);

@@ -9,13 +9,13 @@
 // Thread contract: pure functions; all randomness comes from the generator passed in.
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "kernels/base/fields.hpp"
 #include "kernels/base/rng.hpp"
 #include "kernels/scenes/scene.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace freshet::scenes {
 

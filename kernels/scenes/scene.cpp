@@ -1,26 +1,26 @@
 #include "kernels/scenes/scene.hpp"
 
-#include <algorithm>
-
 #include "kernels/base/check.hpp"
+
+#include <algorithm>
 
 namespace freshet::scenes {
 namespace {
 
-constexpr std::array<std::string_view, all_shapes> shape_names{"circle",  "square", "triangle", "cross",   "star",
-                                                               "ring",    "diamond", "heart",   "crescent"};
+constexpr std::array<std::string_view, all_shapes> shape_names{"circle", "square",  "triangle", "cross",   "star",
+                                                               "ring",   "diamond", "heart",    "crescent"};
 constexpr std::array<std::string_view, all_colors> color_names{"red",    "green", "blue", "yellow",
                                                                "purple", "cyan",  "white"};
 constexpr std::array<std::string_view, all_sizes> size_names{"small", "large"};
 
 /// Hues at least 45 degrees apart, so that variation and sensor noise cannot swap two of them.
 constexpr std::array<std::array<float, 3>, all_colors> palette{{{0.92F, 0.12F, 0.12F},
-                                                               {0.15F, 0.75F, 0.15F},
-                                                               {0.18F, 0.30F, 0.98F},
-                                                               {0.95F, 0.88F, 0.10F},
-                                                               {0.72F, 0.18F, 0.85F},
-                                                               {0.10F, 0.85F, 0.88F},
-                                                               {0.96F, 0.96F, 0.96F}}};
+                                                                {0.15F, 0.75F, 0.15F},
+                                                                {0.18F, 0.30F, 0.98F},
+                                                                {0.95F, 0.88F, 0.10F},
+                                                                {0.72F, 0.18F, 0.85F},
+                                                                {0.10F, 0.85F, 0.88F},
+                                                                {0.96F, 0.96F, 0.96F}}};
 
 constexpr std::array<float, all_sizes> radius_of{0.135F, 0.200F};
 /// Chance that the second object takes the first one's tint: without it "how many red objects"
@@ -35,9 +35,8 @@ shape draw_shape(rng& random, double new_shapes) {
 }
 
 bool looks_like_another(const scene& drawn, const object& candidate) {
-  return std::any_of(drawn.objects.begin(), drawn.objects.end(), [&](const object& other) {
-    return other.form == candidate.form && other.tint == candidate.tint;
-  });
+  return std::any_of(drawn.objects.begin(), drawn.objects.end(),
+                     [&](const object& other) { return other.form == candidate.form && other.tint == candidate.tint; });
 }
 
 void place(object& thing, int cell, rng& random) {

@@ -4,13 +4,13 @@
 // Thread contract: plain values; all randomness comes from the generator passed in.
 #pragma once
 
+#include "kernels/base/rng.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "kernels/base/rng.hpp"
 
 namespace freshet::scenes {
 

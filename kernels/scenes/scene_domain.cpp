@@ -1,8 +1,8 @@
 #include "kernels/scenes/scene_domain.hpp"
 
-#include <algorithm>
-
 #include "kernels/scenes/render.hpp"
+
+#include <algorithm>
 
 namespace freshet::scenes {
 namespace {

@@ -3,15 +3,15 @@
 // Thread contract: immutable after construction; all randomness comes from the generator passed in.
 #pragma once
 
-#include <cstddef>
-#include <string>
-#include <string_view>
-
 #include "kernels/base/result.hpp"
 #include "kernels/base/rng.hpp"
 #include "kernels/scenes/scene.hpp"
 #include "kernels/scenes/shifts.hpp"
 #include "kernels/scenes/source.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
 
 namespace freshet::scenes {
 

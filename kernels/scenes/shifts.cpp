@@ -1,11 +1,11 @@
 #include "kernels/scenes/shifts.hpp"
 
+#include "kernels/scenes/blur.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
-
-#include "kernels/scenes/blur.hpp"
 
 namespace freshet::scenes {
 namespace {
@@ -13,15 +13,14 @@ namespace {
 float as_float(double value) { return static_cast<float>(value); }
 
 /// Lengths in the filters below are given for a picture of 48 pixels.
-float length_scale(const image& picture) {
-  return static_cast<float>(std::min(picture.width, picture.height)) / 48.0F;
-}
+float length_scale(const image& picture) { return static_cast<float>(std::min(picture.width, picture.height)) / 48.0F; }
 
 /// Nearly standard normal: the sum of four 16-bit uniforms (variance 4/12), one generator step a
 /// sample. Sensor noise needs 7,000 of them a picture; the lost tails beyond 3.4 do not show.
 float cheap_normal(rng& random) {
   const std::uint64_t bits = random.next();
-  const auto sum = static_cast<float>((bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48));
+  const auto sum =
+      static_cast<float>((bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48));
   return (sum / 65535.0F - 2.0F) * 1.7320508F;
 }
 
@@ -95,7 +94,8 @@ void blur(image& picture, double severity, rng& random) {
 /// every hue, and the light takes the blue away. Invertible, and grey betrays the light.
 void cast(image& picture, double severity, rng& random) {
   const float leak = as_float(0.95 * severity * random.uniform(0.92, 1.06));
-  const std::array<float, 3> gain{1.0F + as_float(severity * random.uniform(0.10, 0.22)), 1.0F - 0.12F * as_float(severity),
+  const std::array<float, 3> gain{1.0F + as_float(severity * random.uniform(0.10, 0.22)),
+                                  1.0F - 0.12F * as_float(severity),
                                   1.0F - as_float(severity * random.uniform(0.30, 0.45))};
   each_pixel(picture, [&](std::uint8_t* pixel) {
     const std::array<float, 3> in{static_cast<float>(pixel[0]), static_cast<float>(pixel[1]),
@@ -140,8 +140,8 @@ void draw_streak(image& picture, float x, float y, float slant, float length, fl
 
 /// How many of something falls on this picture: `per_48` a square of 48 × 48 units, at least one.
 int scaled_count(const image& picture, double per_48, rng& random) {
-  const double squares = static_cast<double>(picture.pixels()) /
-                         std::pow(48.0 * static_cast<double>(length_scale(picture)), 2.0);
+  const double squares =
+      static_cast<double>(picture.pixels()) / std::pow(48.0 * static_cast<double>(length_scale(picture)), 2.0);
   return std::max(1, static_cast<int>(std::lround(std::min(squares, 64.0) * per_48 * random.uniform(0.85, 1.15))));
 }
 
@@ -156,8 +156,8 @@ void rain(image& picture, double severity, rng& random) {
   const int streaks = scaled_count(picture, 42 * severity, random);
   for (int i = 0; i < streaks; ++i) {
     const float length = unit * as_float(random.uniform(7, 16));
-    draw_streak(picture, as_float(random.uniform(-0.1, 1.1) * width), as_float(random.uniform(-0.2, 1.0) * height), slant,
-                length, unit * as_float(random.uniform(0.7, 1.3)), as_float(random.uniform(175, 235)),
+    draw_streak(picture, as_float(random.uniform(-0.1, 1.1) * width), as_float(random.uniform(-0.2, 1.0) * height),
+                slant, length, unit * as_float(random.uniform(0.7, 1.3)), as_float(random.uniform(175, 235)),
                 as_float(random.uniform(0.5, 0.85)));
   }
   const int drops = scaled_count(picture, 9 * severity, random);

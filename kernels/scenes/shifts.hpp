@@ -6,13 +6,13 @@
 // Thread contract: the registry is constant; all randomness comes from the generator passed in.
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "kernels/base/result.hpp"
 #include "kernels/base/rng.hpp"
 #include "kernels/scenes/image.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace freshet::scenes {
 

@@ -5,8 +5,8 @@
 namespace freshet::scenes {
 namespace {
 
-constexpr std::array<std::string_view, all_skip_kinds> names{"bad_line",     "empty_question", "unsafe_path",
-                                                             "missing_image", "broken_image",  "oversized",
+constexpr std::array<std::string_view, all_skip_kinds> names{"bad_line",          "empty_question", "unsafe_path",
+                                                             "missing_image",     "broken_image",   "oversized",
                                                              "unsupported_image", "unreadable"};
 
 }  // namespace
@@ -23,12 +23,17 @@ skip_kind kind_of(const error& why) noexcept {
     if (context.substr(0, names[i].size()) == names[i] && context.substr(names[i].size(), 2) == ": ")
       return static_cast<skip_kind>(i);
   switch (why.code) {
-    case errc::not_found: return skip_kind::missing_image;
+    case errc::not_found:
+      return skip_kind::missing_image;
     case errc::corrupt:
-    case errc::truncated: return skip_kind::broken_image;
-    case errc::too_large: return skip_kind::oversized;
-    case errc::unsupported: return skip_kind::unsupported_image;
-    default: return skip_kind::unreadable;
+    case errc::truncated:
+      return skip_kind::broken_image;
+    case errc::too_large:
+      return skip_kind::oversized;
+    case errc::unsupported:
+      return skip_kind::unsupported_image;
+    default:
+      return skip_kind::unreadable;
   }
 }
 

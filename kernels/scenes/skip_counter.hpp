@@ -3,13 +3,13 @@
 // Thread contract: skip_counter belongs to one owner; not synchronised.
 #pragma once
 
+#include "kernels/base/error.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "kernels/base/error.hpp"
 
 namespace freshet::scenes {
 

@@ -3,15 +3,15 @@
 // Implementations: scene_source (the built-in world, endless), folder_source (real data).
 #pragma once
 
+#include "kernels/base/result.hpp"
+#include "kernels/scenes/image.hpp"
+#include "kernels/scenes/questions.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "kernels/base/result.hpp"
-#include "kernels/scenes/image.hpp"
-#include "kernels/scenes/questions.hpp"
 
 namespace freshet::scenes {
 

@@ -3,14 +3,14 @@
 // Thread contract: pure functions and constants.
 #pragma once
 
+#include "kernels/scenes/scene.hpp"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kernels/scenes/scene.hpp"
 
 namespace freshet::scenes {
 

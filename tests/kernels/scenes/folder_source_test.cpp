@@ -1,12 +1,12 @@
 #include "kernels/scenes/folder_source.hpp"
 
+#include "kernels/scenes/data_folder.hpp"
+#include "tests/kernels/scenes/temporary_folder.hpp"
+
 #include <algorithm>
 #include <set>
 
 #include <gtest/gtest.h>
-
-#include "kernels/scenes/data_folder.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
 
 namespace freshet::scenes {
 namespace {
@@ -81,8 +81,8 @@ TEST(folder_source, limits_pictures) {
   folder_options options;
   options.images.max_pixels = 100;
   const auto source = d.open(options);
-  EXPECT_TRUE(source->at(0).ok());                                         // 80 pixels
-  EXPECT_EQ(kind_of(source->at(1).err()), skip_kind::oversized);           // 144
+  EXPECT_TRUE(source->at(0).ok());                                // 80 pixels
+  EXPECT_EQ(kind_of(source->at(1).err()), skip_kind::oversized);  // 144
 }
 
 TEST(folder_source, resizes_and_caches_within_the_bound) {
@@ -160,7 +160,9 @@ TEST(folder_source, shuffle_is_a_permutation_by_seed) {
 
 TEST(folder_source, refuses_what_makes_no_sense) {
   const data d;
-  const auto code = [&](folder_options options) { return folder_source::open(d / "t.jsonl", std::move(options)).err().code; };
+  const auto code = [&](folder_options options) {
+    return folder_source::open(d / "t.jsonl", std::move(options)).err().code;
+  };
   folder_options options;
   options.shift = "semantic";
   EXPECT_EQ(code(options), errc::invalid_argument);

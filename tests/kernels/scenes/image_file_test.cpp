@@ -1,13 +1,13 @@
 #include "kernels/scenes/image_file.hpp"
 
+#include "kernels/base/rng.hpp"
+#include "tests/kernels/scenes/temporary_folder.hpp"
+
 #include <cmath>
 #include <cstdio>
 #include <string>
 
 #include <gtest/gtest.h>
-
-#include "kernels/base/rng.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
 
 namespace freshet::scenes {
 namespace {
@@ -102,15 +102,18 @@ TEST(image_file_png, round_trip_is_exact) {
 // Files assembled by hand from the PNG specification with zlib.
 TEST(image_file_png, reads_grey_palette_and_alpha) {
   const bytes grey = from_hex(
-      "89504e470d0a1a0a0000000d4948445200000002000000010800000000d14920560000000b4944415478da636038010000cb00c9fa6cb48b00"
+      "89504e470d0a1a0a0000000d4948445200000002000000010800000000d14920560000000b4944415478da636038010000cb00c9fa6cb48b"
+      "00"
       "00000049454e44ae426082");
   EXPECT_EQ(decode_image(grey.data(), grey.size()).value().rgb, (bytes{0, 0, 0, 200, 200, 200}));
   const bytes palette = from_hex(
-      "89504e470d0a1a0a0000000d4948445200000002000000010803000000c3fc8fb800000006504c5445010203fa80071bfa6d0a0000000b4944"
+      "89504e470d0a1a0a0000000d4948445200000002000000010803000000c3fc8fb800000006504c5445010203fa80071bfa6d0a0000000b49"
+      "44"
       "415478da63606400000005000242c2449f0000000049454e44ae426082");
   EXPECT_EQ(decode_image(palette.data(), palette.size()).value().rgb, (bytes{250, 128, 7, 1, 2, 3}));
   const bytes alpha = from_hex(
-      "89504e470d0a1a0a0000000d4948445200000002000000010806000000f4227f8a000000114944415478da63f8cfc0f09f4b448e01000d9c02"
+      "89504e470d0a1a0a0000000d4948445200000002000000010806000000f4227f8a000000114944415478da63f8cfc0f09f4b448e01000d9c"
+      "02"
       "3b2e6aa1300000000049454e44ae426082");
   EXPECT_EQ(decode_image(alpha.data(), alpha.size()).value().rgb, (bytes{255, 0, 0, 255, 255, 255}));
 }
@@ -127,9 +130,11 @@ TEST(image_file_jpeg, round_trip_keeps_the_picture_and_quality_costs_bytes) {
 }
 
 TEST(image_file, every_truncation_is_an_error) {
-  for (const bytes& file : {encode_png(random_image(12, 9, 5)).value(), encode_jpeg(random_image(24, 17, 6), 85).value()})
+  for (const bytes& file :
+       {encode_png(random_image(12, 9, 5)).value(), encode_jpeg(random_image(24, 17, 6), 85).value()})
     for (std::size_t keep = 0; keep < file.size(); ++keep) {
-      const bytes cut(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(keep));  // so that sanitizers see overreads
+      const bytes cut(file.begin(),
+                      file.begin() + static_cast<std::ptrdiff_t>(keep));  // so that sanitizers see overreads
       const auto decoded = decode_image(cut.data(), cut.size());
       ASSERT_FALSE(decoded.ok()) << keep << " of " << file.size();
       const errc code = decoded.err().code;

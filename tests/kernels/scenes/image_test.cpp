@@ -1,12 +1,12 @@
 #include "kernels/scenes/image.hpp"
 
+#include "kernels/base/rng.hpp"
+#include "kernels/scenes/blur.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
-
-#include "kernels/base/rng.hpp"
-#include "kernels/scenes/blur.hpp"
 
 namespace freshet::scenes {
 namespace {

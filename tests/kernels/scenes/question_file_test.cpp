@@ -1,9 +1,9 @@
 #include "kernels/scenes/question_file.hpp"
 
-#include <gtest/gtest.h>
-
 #include "kernels/scenes/skip_counter.hpp"
 #include "tests/kernels/scenes/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
 
 namespace freshet::scenes {
 namespace {
@@ -18,7 +18,8 @@ std::string about(const std::string& image) { return R"({"image": ")" + image + 
 
 TEST(question_line, reads_all_fields_and_ignores_unknown_ones) {
   const auto full =
-      parse_question_line(R"({"image":"a/b.png","question":"what?","answer":"cat","domain":"photo","x":[1,{}]})").value();
+      parse_question_line(R"({"image":"a/b.png","question":"what?","answer":"cat","domain":"photo","x":[1,{}]})")
+          .value();
   EXPECT_EQ(full.image, "a/b.png");
   EXPECT_EQ(full.question, "what?");
   EXPECT_EQ(full.answer, "cat");
@@ -31,8 +32,9 @@ TEST(question_line, reads_all_fields_and_ignores_unknown_ones) {
 }
 
 TEST(question_line, bad_lines_by_kind) {
-  for (const char* line : {"nonsense", "{", "[]", "3", "{}", R"({"image": 3, "question": "q"})", R"({"question": "q"})",
-                           R"({"image": "a.png", "question": ["q"]})", R"({"image": "a.png", "question": "q", "answer": 1})"})
+  for (const char* line :
+       {"nonsense", "{", "[]", "3", "{}", R"({"image": 3, "question": "q"})", R"({"question": "q"})",
+        R"({"image": "a.png", "question": ["q"]})", R"({"image": "a.png", "question": "q", "answer": 1})"})
     EXPECT_EQ(kind_of_line(line), skip_kind::bad_line) << line;
   EXPECT_EQ(kind_of_line("{\"image\": \"a.png\", \"question\": \"\xFF\xFE\"}"), skip_kind::bad_line);  // not UTF-8
   for (const char* line : {R"({"image": "a.png"})", R"({"image": "a.png", "question": ""})",
@@ -51,7 +53,8 @@ TEST(question_line, paths_stay_in_their_folder) {
 }
 
 TEST(question_line, brackets_inside_texts_are_not_depth) {
-  EXPECT_TRUE(parse_question_line(R"({"image":"a.png","question":"[[[[[[[[[[[[[[[[[[[[[[ \" {{{{{{{{{{{{{{{{{{{{{?"})").ok());
+  EXPECT_TRUE(
+      parse_question_line(R"({"image":"a.png","question":"[[[[[[[[[[[[[[[[[[[[[[ \" {{{{{{{{{{{{{{{{{{{{{?"})").ok());
 }
 
 TEST(question_line, any_prefix_is_an_error_and_never_does_harm) {

@@ -1,12 +1,12 @@
 #include "kernels/scenes/questions.hpp"
 
+#include "kernels/scenes/wording.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include <gtest/gtest.h>
-
-#include "kernels/scenes/wording.hpp"
 
 namespace freshet::scenes {
 namespace {

@@ -1,10 +1,10 @@
 #include "kernels/scenes/scene_source.hpp"
 
+#include "kernels/scenes/wording.hpp"
+
 #include <set>
 
 #include <gtest/gtest.h>
-
-#include "kernels/scenes/wording.hpp"
 
 namespace freshet::scenes {
 namespace {

@@ -1,5 +1,7 @@
 #include "kernels/scenes/scene.hpp"
 
+#include "kernels/scenes/render.hpp"
+
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -7,8 +9,6 @@
 #include <utility>
 
 #include <gtest/gtest.h>
-
-#include "kernels/scenes/render.hpp"
 
 namespace freshet::scenes {
 namespace {

@@ -1,13 +1,13 @@
 #include "kernels/scenes/shifts.hpp"
 
+#include "kernels/scenes/render.hpp"
+#include "kernels/scenes/scene.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include <gtest/gtest.h>
-
-#include "kernels/scenes/render.hpp"
-#include "kernels/scenes/scene.hpp"
 
 namespace freshet::scenes {
 namespace {
@@ -30,7 +30,8 @@ double deviation(const image& picture) {
 
 double mean_change(const image& a, const image& b) {
   double sum = 0;
-  for (std::size_t i = 0; i < a.rgb.size(); ++i) sum += std::abs(static_cast<int>(a.rgb[i]) - static_cast<int>(b.rgb[i]));
+  for (std::size_t i = 0; i < a.rgb.size(); ++i)
+    sum += std::abs(static_cast<int>(a.rgb[i]) - static_cast<int>(b.rgb[i]));
   return sum / static_cast<double>(a.rgb.size());
 }
 
@@ -44,7 +45,8 @@ image shifted(const shift& s, const image& picture, double severity, std::uint64
 const shift& get(const std::string& name) { return *find_shift(name).value(); }
 
 class filters : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(shifts, filters, ::testing::Values("fog", "night", "noise", "blur", "cast", "rain", "dirt", "contrast"),
+INSTANTIATE_TEST_SUITE_P(shifts, filters,
+                         ::testing::Values("fog", "night", "noise", "blur", "cast", "rain", "dirt", "contrast"),
                          [](const auto& tested) { return tested.param; });
 
 TEST_P(filters, severity_zero_and_below_is_the_identity) {
