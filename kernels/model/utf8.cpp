@@ -1,0 +1,55 @@
+#include "kernels/model/utf8.hpp"
+
+#include <cstddef>
+
+namespace freshet::model {
+namespace {
+
+constexpr std::string_view replacement = "\xef\xbf\xbd";
+
+// What may follow a lead byte: how many bytes, and the range of the first of them.
+struct lead {
+  std::size_t followers = 0;
+  unsigned char low = 0x80;
+  unsigned char high = 0xbf;
+  bool valid = true;
+};
+
+lead lead_of(unsigned char byte) {
+  if (byte < 0x80) return {0, 0x80, 0xbf, true};
+  if (byte >= 0xc2 && byte <= 0xdf) return {1, 0x80, 0xbf, true};
+  if (byte == 0xe0) return {2, 0xa0, 0xbf, true};  // no overlong forms
+  if (byte == 0xed) return {2, 0x80, 0x9f, true};  // no surrogates
+  if (byte >= 0xe1 && byte <= 0xef) return {2, 0x80, 0xbf, true};
+  if (byte == 0xf0) return {3, 0x90, 0xbf, true};
+  if (byte >= 0xf1 && byte <= 0xf3) return {3, 0x80, 0xbf, true};
+  if (byte == 0xf4) return {3, 0x80, 0x8f, true};  // nothing past U+10FFFF
+  return {0, 0x80, 0xbf, false};
+}
+
+}  // namespace
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const lead first = lead_of(static_cast<unsigned char>(text[at]));
+    std::size_t good = 1;
+    while (first.valid && good <= first.followers && at + good < text.size()) {
+      const auto byte = static_cast<unsigned char>(text[at + good]);
+      const bool fits = good == 1 ? byte >= first.low && byte <= first.high : byte >= 0x80 && byte <= 0xbf;
+      if (!fits) break;
+      ++good;
+    }
+    if (first.valid && good == first.followers + 1) {
+      out += text.substr(at, good);
+    } else {
+      out += replacement;
+    }
+    at += good;
+  }
+  return out;
+}
+
+}  // namespace freshet::model

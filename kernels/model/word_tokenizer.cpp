@@ -1,0 +1,201 @@
+#include "kernels/model/word_tokenizer.hpp"
+
+#include "kernels/model/strict_json.hpp"
+#include "kernels/model/utf8.hpp"
+#include "kernels/model/whole_file.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace freshet::model {
+namespace {
+
+constexpr std::size_t most_file_bytes = std::size_t{16} << 20;
+constexpr const char* format_name = "freshet-words";
+constexpr int format_version = 1;
+constexpr std::string_view attach_left = ".,?!:;)]}%'-/";
+constexpr std::string_view attach_right = "([{-/";
+
+struct piece {
+  std::string text;
+  bool after_space = false;
+};
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+
+char lowered(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::vector<piece> split(const std::string& text) {
+  std::vector<piece> out;
+  bool open = false;  // the last piece is a word that may go on
+  bool after_space = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (is_space(c)) {
+      open = false;
+      after_space = true;
+      continue;
+    }
+    const bool inner_apostrophe = c == '\'' && open && i + 1 < text.size() && is_word(text[i + 1]);
+    if (open && (is_word(c) || inner_apostrophe)) {
+      out.back().text += lowered(c);
+    } else {
+      out.push_back({std::string(1, lowered(c)), after_space});
+      open = is_word(c);
+    }
+    after_space = false;
+  }
+  return out;
+}
+
+bool attaches(std::string_view unit, std::string_view side) {
+  return unit.size() == 1 && side.find(unit.front()) != std::string_view::npos;
+}
+
+result<void> check_word(const std::string& word, std::size_t position) {
+  const std::string at = "word " + std::to_string(position) + ", " + in_quotes(word) + ", ";
+  if (word.size() > word_tokenizer::most_word_bytes) {
+    return error{errc::too_large, at + "has " + std::to_string(word.size()) + " bytes, at most " +
+                                      std::to_string(word_tokenizer::most_word_bytes) + " are accepted"};
+  }
+  if (valid_utf8(word) != word) return error{errc::invalid_argument, at + "is not valid UTF-8"};
+  const auto pieces = split_words(word);
+  if (pieces.size() != 1 || pieces.front() != word) {
+    return error{errc::invalid_argument,
+                 at + "must be one word or one punctuation mark, in lower case, without white space"};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> out;
+  for (auto& p : split(valid_utf8(text))) out.push_back(std::move(p.text));
+  return out;
+}
+
+std::vector<std::string> collect_words(const std::vector<std::string>& texts, std::size_t most) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& text : texts) {
+    for (auto& word : split_words(text)) {
+      if (word.size() <= word_tokenizer::most_word_bytes) ++counts[std::move(word)];
+    }
+  }
+  std::vector<std::pair<std::string, std::size_t>> sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < std::min(most, sorted.size()); ++i) words.push_back(std::move(sorted[i].first));
+  return words;
+}
+
+result<std::shared_ptr<const word_tokenizer>> word_tokenizer::make(std::vector<std::string> words) {
+  if (words.size() > most_words) {
+    return error{errc::too_large,
+                 std::to_string(words.size()) + " words, at most " + std::to_string(most_words) + " are accepted"};
+  }
+  std::unordered_map<std::string, std::size_t> seen;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    FRESHET_TRY(check_word(words[i], i));
+    const auto [before, fresh] = seen.emplace(words[i], i);
+    if (!fresh) {
+      return error{errc::invalid_argument, "word " + std::to_string(i) + ", " + in_quotes(words[i]) + ", stands at " +
+                                               std::to_string(before->second) + " already"};
+    }
+  }
+  return std::shared_ptr<const word_tokenizer>(new word_tokenizer(std::move(words)));
+}
+
+word_tokenizer::word_tokenizer(std::vector<std::string> words) : words_(std::move(words)) {
+  id_of_.reserve(words_.size());
+  std::int32_t id = first_word_id;
+  for (const auto& word : words_) id_of_.emplace(word, id++);
+}
+
+std::int32_t word_tokenizer::vocab_size() const noexcept {
+  return first_word_id + static_cast<std::int32_t>(words_.size());
+}
+
+std::vector<std::int32_t> word_tokenizer::encode(std::string_view text) const {
+  std::vector<std::int32_t> ids;
+  const auto put_byte = [&ids](char c) { ids.push_back(first_byte_id + static_cast<unsigned char>(c)); };
+  bool in_bytes = false;
+  for (const auto& p : split(valid_utf8(text))) {
+    const auto known = id_of_.find(p.text);
+    if (known != id_of_.end()) {
+      ids.push_back(known->second);
+      in_bytes = false;
+      continue;
+    }
+    if (in_bytes && p.after_space) put_byte(' ');
+    for (const char c : p.text) put_byte(c);
+    in_bytes = true;
+  }
+  return ids;
+}
+
+std::string word_tokenizer::decode(const std::vector<std::int32_t>& ids) const {
+  std::string out;
+  bool glue = true;  // the next unit follows without a space
+  bool in_bytes = false;
+  for (const std::int32_t id : ids) {
+    if (id >= 0 && id < first_byte_id) {
+      in_bytes = false;
+      continue;
+    }
+    if (id >= first_byte_id && id < first_word_id) {
+      if (!in_bytes && !glue) out += ' ';
+      out += static_cast<char>(id - first_byte_id);
+      in_bytes = true;
+      glue = false;
+      continue;
+    }
+    const bool known = id >= first_word_id && id < vocab_size();
+    const std::string_view unit = known ? std::string_view(words_[static_cast<std::size_t>(id - first_word_id)])
+                                        : std::string_view("\xef\xbf\xbd");
+    if (!glue && !attaches(unit, attach_left)) out += ' ';
+    out += unit;
+    glue = attaches(unit, attach_right);
+    in_bytes = false;
+  }
+  return valid_utf8(out);
+}
+
+result<std::shared_ptr<const word_tokenizer>> word_tokenizer::load(const std::filesystem::path& folder) {
+  const auto path = folder / file_name;
+  const std::string origin = path.string();
+  FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(path, most_file_bytes));
+  FRESHET_TRY_ASSIGN(const nlohmann::json document, parse_json(text, origin));
+  if (!document.is_object() || !document.contains("format") || document["format"] != format_name) {
+    return error{errc::corrupt, origin + ": format must be \"" + format_name + "\""};
+  }
+  if (!document.contains("version") || document["version"] != format_version) {
+    return error{errc::unsupported, origin + ": version must be " + std::to_string(format_version)};
+  }
+  if (!document.contains("words") || !document["words"].is_array()) {
+    return error{errc::corrupt, origin + ": words must be a list of strings"};
+  }
+  std::vector<std::string> words;
+  for (const auto& word : document["words"]) {
+    if (!word.is_string()) {
+      return error{errc::corrupt, origin + ": word " + std::to_string(words.size()) + " must be a string"};
+    }
+    words.push_back(word.get<std::string>());
+  }
+  auto made = make(std::move(words));
+  if (!made.ok()) return error{made.err().code, origin + ": " + made.err().context};
+  return made;
+}
+
+result<void> word_tokenizer::save(const std::filesystem::path& folder) const {
+  const nlohmann::json document{{"format", format_name}, {"version", format_version}, {"words", words_}};
+  return write_whole_file(folder / file_name, document.dump(1) + "\n");
+}
+
+}  // namespace freshet::model
