@@ -1,0 +1,68 @@
+// Reads MessagePack in one pass, straight into the caller's fields, without building a tree.
+// msgpack-cxx (which writes for us) is not used here: its unpacker reserves 24 bytes for every
+// element that a header claims, throws on bad input, and passes floats through double, which
+// changes signalling NaNs. Every claim is checked against the bytes that are left before it is
+// believed. Errors carry ": what is wrong", so that callers prepend the path of the field.
+// Owned by one decode call; keeps a view of the bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/base/result.hpp"
+
+namespace freshet::topology {
+
+struct byte_view {
+  const std::uint8_t* data = nullptr;
+  std::size_t size = 0;
+};
+
+class msgpack_reader {
+ public:
+  struct bounds {
+    std::size_t items;  ///< elements of all arrays and maps together
+    std::size_t depth;  ///< arrays and maps within each other
+  };
+
+  msgpack_reader(byte_view bytes, bounds limits) : at_(bytes.data), left_(bytes.size), limits_(limits) {}
+
+  /// Number of elements; each takes at least one of the bytes that are left. Pair with leave().
+  result<std::size_t> enter_array();
+  void leave() { --depth_; }
+
+  /// Any MessagePack integer that fits.
+  result<std::uint64_t> unsigned_integer();
+  result<std::int64_t> signed_integer();
+  /// Exactly true or false; numbers are refused.
+  result<bool> boolean();
+  /// Exactly float 32, bit for bit.
+  result<float> f32();
+  /// Exactly float 64, bit for bit.
+  result<double> f64();
+  result<std::string_view> text(std::size_t limit_bytes);
+  result<byte_view> binary(std::size_t limit_bytes);
+  /// Consumes a nil if there is one.
+  bool nil();
+  /// Passes over one value of any kind, with all that is in it.
+  result<void> skip();
+
+  [[nodiscard]] std::size_t left() const { return left_; }
+
+ private:
+  result<std::uint8_t> tag();
+  result<std::uint64_t> big_endian(std::size_t bytes);
+  result<byte_view> take(std::uint64_t bytes);
+  result<void> enter(std::uint64_t elements, const char* kind);
+  result<void> skip_elements(std::uint64_t elements, const char* kind);
+  error unexpected(std::uint8_t tag, const char* wanted) const;
+
+  const std::uint8_t* at_;
+  std::size_t left_;
+  bounds limits_;
+  std::size_t items_ = 0;
+  std::size_t depth_ = 0;
+};
+
+}  // namespace freshet::topology

@@ -1,0 +1,47 @@
+// Tensors of a message as frames of their own, so that their bytes are never copied into a body.
+// In the body a tensor is nil (none), or [dtype, shape [d…], frame], frame counting from 1 in the
+// order of the fields; a tensor without items has no frame and says 0.
+// Owned by one encode or decode call.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/result.hpp"
+#include "topology/wire/msgpack_reader.hpp"
+#include "topology/wire/msgpack_writer.hpp"
+
+namespace freshet::topology {
+
+/// Collects the tensors of a message as byte views.
+class tensor_sink {
+ public:
+  tensor_sink(std::size_t frames, std::size_t frame_bytes, std::size_t rank)
+      : limit_(frames), frame_bytes_(frame_bytes), rank_(rank) {}
+  result<void> write(const host_tensor& t, msgpack_writer& out);
+  [[nodiscard]] std::vector<host_tensor> take() { return std::move(frames_); }
+
+ private:
+  std::vector<host_tensor> frames_;
+  std::size_t limit_;
+  std::size_t frame_bytes_;
+  std::size_t rank_;
+};
+
+/// Gives typed tensors over the frames [first, end). A frame is used once, in order; frames that
+/// nothing names are those of fields that we do not know.
+class tensor_source {
+ public:
+  tensor_source(const host_tensor* first, std::size_t frames, std::size_t rank)
+      : first_(first), frames_(frames), rank_(rank) {}
+  result<host_tensor> read(msgpack_reader& in);
+
+ private:
+  const host_tensor* first_;
+  std::size_t frames_;
+  std::size_t rank_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace freshet::topology
