@@ -234,7 +234,9 @@ class tokenizer_folder : public ::testing::Test {
     EXPECT_FALSE(loaded.ok());
     return loaded.ok() ? error{} : loaded.err();
   }
-  fs::path folder_ = fs::path(::testing::TempDir()) / "freshet_tokenizer_folder";
+  // A folder a test: they run side by side.
+  fs::path folder_ = fs::path(::testing::TempDir()) / (std::string("freshet_tokenizer_") +
+                                                       ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(tokenizer_folder, saved_words_load_again) {
