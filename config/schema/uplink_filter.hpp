@@ -1,0 +1,78 @@
+// Settings of an UPLINK-FILTER (UTS): which samples and which of their tokens travel.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/schema.hpp"
+#include "config/schema/strategies.hpp"
+
+namespace freshet::config {
+
+struct uplink_filter_settings {
+  std::string gate = "stratified";
+  std::vector<std::string> scores = {"min_entropy", "relative_mahalanobis"};
+  double threshold = 0.6931471805599453;
+  std::string token_score = "relevance";
+  std::string polarity = "high";
+  double token_share = 0.75;
+  byte_count budget_bytes_per_sample = byte_count(600);
+  double probe_share = 0.02;
+  std::string format = "cheapest";
+  milliseconds flush_interval = milliseconds(500);
+  std::uint32_t batch = 16;
+  std::uint64_t seed = 1;
+
+  static void describe(schema<uplink_filter_settings>& s) {
+    s.setting("gate", &uplink_filter_settings::gate, "Which samples travel.").one_of(gate_choices()).live();
+    s.setting("scores", &uplink_filter_settings::scores,
+              "Measures of uncertainty that rank samples; of several, the mean of the ranks counts.")
+        .one_of(sample_score_choices())
+        .check([](const std::vector<std::string>& scores) { return scores.empty() ? "name at least one score" : ""; })
+        .live();
+    s.setting("threshold", &uplink_filter_settings::threshold,
+              "For the gate \"threshold\": samples whose score is above travel. The default is log 2 on "
+              "confidence_product: confidence below one half, as published.")
+        .between(-1e9, 1e9)
+        .live();
+    s.setting("token_score", &uplink_filter_settings::token_score, "What ranks the visual tokens of a sample.")
+        .one_of(token_score_choices())
+        .live();
+    s.setting("polarity", &uplink_filter_settings::polarity, "Which end of that ranking is kept.")
+        .one_of({{"high", "tokens with the largest scores"}, {"low", "tokens with the smallest scores"}})
+        .live();
+    s.setting("token_share", &uplink_filter_settings::token_share,
+              "Share of a sample's tokens that is kept; the others are not sent.")
+        .between(0.01, 1.0)
+        .unit("share")
+        .live();
+    s.setting("budget_bytes_per_sample", &uplink_filter_settings::budget_bytes_per_sample,
+              "Uplink bytes for each answered sample, on average over all that the device answers. The gates "
+              "\"budget\", \"stratified\" and \"random\" hold it.")
+        .between(byte_count(1), byte_count(std::uint64_t{1} << 30U))
+        .live()
+        .example(byte_count(64'000));
+    s.setting("probe_share", &uplink_filter_settings::probe_share,
+              "Share of samples that travel by chance whatever their score: an unbiased view of how the fleet does.")
+        .between(0.0, 1.0)
+        .unit("share")
+        .live();
+    s.setting("format", &uplink_filter_settings::format, "How kept tokens are written.")
+        .one_of({{"cheapest", "whichever of the two is measured smaller"},
+                 {"patches", "pixels of the image patches"},
+                 {"features", "int8 features of a vision encoder that teacher and student share"}})
+        .live();
+    s.setting("flush_interval", &uplink_filter_settings::flush_interval,
+              "A kept sample waits at most this long for others to share its message.")
+        .between(milliseconds(1), milliseconds(3'600'000))
+        .live();
+    s.setting("batch", &uplink_filter_settings::batch, "Kept samples that make a full message.")
+        .between(1, 1024)
+        .unit("samples")
+        .live();
+    s.setting("seed", &uplink_filter_settings::seed, "Draws of the random gate, of probes and of random tokens.");
+  }
+};
+
+}  // namespace freshet::config
