@@ -1,0 +1,23 @@
+// Lossless values against a base, for snapshots: the bits of value XOR base, so that what training
+// never touched is zeros and what it hardly moved has a zero high byte.
+//
+//   exact := zstd frame of 4 × total bytes: byte 0 of every word, then byte 1, 2, 3 of every word
+//
+// Applying twice gives the base back; a base other than the one it was made for gives rubbish,
+// which the artefact's hashes rule out. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/base/result.hpp"
+#include "kernels/delta/bytes.hpp"
+
+namespace freshet::delta {
+
+[[nodiscard]] result<std::vector<std::uint8_t>> encode_exact(const float* base, const float* values,
+                                                             std::uint64_t count, int zstd_level);
+/// Checks everything before the first value changes.
+[[nodiscard]] result<void> apply_exact(byte_view bytes, std::uint64_t count, float* values);
+
+}  // namespace freshet::delta
