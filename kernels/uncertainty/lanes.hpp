@@ -1,0 +1,203 @@
+// Sixteen floats at a time, for the fast versions of the scores. One body is compiled for the
+// baseline machine and for AVX2 and chosen at run time. The order of additions is the same in both
+// and neither fuses multiply with add, so both give the same bits: a decision does not depend on
+// the processor. Included by .cpp files of this folder only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace freshet::uncertainty {
+
+/// Which build of a fast kernel runs.
+enum class instruction_set : std::uint8_t { baseline, avx2 };
+
+/// The best one that this processor has.
+inline instruction_set best_instruction_set() noexcept {
+#if defined(__x86_64__)
+  static const bool has_avx2 = __builtin_cpu_supports("avx2");
+  return has_avx2 ? instruction_set::avx2 : instruction_set::baseline;
+#else
+  return instruction_set::baseline;
+#endif
+}
+
+#define FRESHET_INLINE inline __attribute__((always_inline))
+
+/// Defines pick_NAME(instruction_set), a pointer to `body` (a template over the bytes of a native
+/// vector) compiled for that set.
+#if defined(__x86_64__)
+#define FRESHET_LANES_KERNEL(kernel, body, params, args)                             \
+  __attribute__((target("avx2"))) void kernel##_avx2 params { body<32> args; }       \
+  void kernel##_baseline params { body<16> args; }                                   \
+  auto pick_##kernel(instruction_set set) {                                          \
+    return set == instruction_set::avx2 ? &kernel##_avx2 : &kernel##_baseline;       \
+  }
+#else
+#define FRESHET_LANES_KERNEL(kernel, body, params, args) \
+  void kernel##_baseline params { body<16> args; }       \
+  auto pick_##kernel(instruction_set) { return &kernel##_baseline; }
+#endif
+
+inline constexpr std::size_t lane_count = 16;
+
+template <std::size_t Bytes>
+struct native;
+template <>
+struct native<16> {
+  typedef float floats __attribute__((vector_size(16)));
+  typedef std::int32_t bits __attribute__((vector_size(16)));
+};
+template <>
+struct native<32> {
+  typedef float floats __attribute__((vector_size(32)));
+  typedef std::int32_t bits __attribute__((vector_size(32)));
+};
+
+/// Sixteen floats as native vectors of `Bytes` bytes each. (One 64-byte vector type would be
+/// simpler, but compilers take comparisons of vectors wider than native ones apart into scalars.)
+template <std::size_t Bytes>
+struct lanes {
+  static constexpr std::size_t parts = lane_count * sizeof(float) / Bytes;
+  using floats = typename native<Bytes>::floats;
+  using bits = typename native<Bytes>::bits;
+  floats part[parts];
+
+  FRESHET_INLINE static lanes all(float x) {
+    lanes v;
+    for (floats& p : v.part) p = floats{} + x;
+    return v;
+  }
+  FRESHET_INLINE static lanes load(const float* from) {
+    lanes v;
+    std::memcpy(v.part, from, sizeof v.part);
+    return v;
+  }
+  /// The first `count` from memory, `fill` for the rest.
+  FRESHET_INLINE static lanes load_tail(const float* from, std::size_t count, float fill) {
+    float padded[lane_count];
+    for (std::size_t i = 0; i < lane_count; ++i) padded[i] = i < count ? from[i] : fill;
+    return load(padded);
+  }
+  /// 1 in the first `count` lanes, 0 in the rest.
+  FRESHET_INLINE static lanes ones(std::size_t count) {
+    float padded[lane_count];
+    for (std::size_t i = 0; i < lane_count; ++i) padded[i] = i < count ? 1.0f : 0.0f;
+    return load(padded);
+  }
+  FRESHET_INLINE void store(float* to) const { std::memcpy(to, part, sizeof part); }
+
+#define FRESHET_LANES_OPERATOR(op)                                                  \
+  FRESHET_INLINE friend lanes operator op(const lanes& a, const lanes& b) {         \
+    lanes v;                                                                        \
+    for (std::size_t i = 0; i < parts; ++i) v.part[i] = a.part[i] op b.part[i];     \
+    return v;                                                                       \
+  }                                                                                 \
+  FRESHET_INLINE friend lanes operator op(const lanes& a, float b) {                \
+    lanes v;                                                                        \
+    for (std::size_t i = 0; i < parts; ++i) v.part[i] = a.part[i] op b;             \
+    return v;                                                                       \
+  }
+  FRESHET_LANES_OPERATOR(+)
+  FRESHET_LANES_OPERATOR(-)
+  FRESHET_LANES_OPERATOR(*)
+  FRESHET_LANES_OPERATOR(/)
+#undef FRESHET_LANES_OPERATOR
+  FRESHET_INLINE lanes& operator+=(const lanes& b) { return *this = *this + b; }
+};
+
+/// Per lane a < b ? x : y; a comparison with NaN is false.
+template <std::size_t B>
+FRESHET_INLINE lanes<B> if_less(const lanes<B>& a, const lanes<B>& b, const lanes<B>& x, const lanes<B>& y) {
+  lanes<B> v;
+  for (std::size_t i = 0; i < v.parts; ++i) v.part[i] = a.part[i] < b.part[i] ? x.part[i] : y.part[i];
+  return v;
+}
+template <std::size_t B>
+FRESHET_INLINE lanes<B> max_of(const lanes<B>& a, const lanes<B>& b) {
+  return if_less(a, b, b, a);
+}
+template <std::size_t B>
+FRESHET_INLINE lanes<B> min_of(const lanes<B>& a, const lanes<B>& b) {
+  return if_less(b, a, b, a);
+}
+
+/// Sum of the lanes by halving, always in the same order.
+template <std::size_t B>
+FRESHET_INLINE float sum_of(const lanes<B>& v) {
+  using quad = native<16>::floats;
+  quad q[4];
+  std::memcpy(q, v.part, sizeof q);
+  const quad sum = (q[0] + q[2]) + (q[1] + q[3]);
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+/// The largest lane.
+template <std::size_t B>
+FRESHET_INLINE float largest_of(const lanes<B>& v) {
+  using quad = native<16>::floats;
+  quad q[4];
+  std::memcpy(q, v.part, sizeof q);
+  const quad a = q[0] > q[2] ? q[0] : q[2];
+  const quad b = q[1] > q[3] ? q[1] : q[3];
+  const quad c = a > b ? a : b;
+  const float left = c[0] > c[1] ? c[0] : c[1];
+  const float right = c[2] > c[3] ? c[2] : c[3];
+  return left > right ? left : right;
+}
+
+/// exp for x <= 88; below -87 the result is exp(-87), 1.6e-38. Range reduction to |r| <= ln2/2 and
+/// the Taylor series to r^7 (remainder 5e-9); relative error below 4e-7 with rounding (tested).
+template <std::size_t B>
+FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
+  constexpr float log2_e = 1.44269504089f;
+  constexpr float ln2_high = 0.693359375f;  // few mantissa bits: n * ln2_high is exact
+  constexpr float ln2_low = -2.12194440e-4f;
+  constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+  constexpr std::int32_t magic_bits = 0x4b400000;
+  const lanes<B> clamped = max_of(x, lanes<B>::all(-87.0f));
+  const lanes<B> shifted = clamped * log2_e + round_magic;
+  const lanes<B> n = shifted - round_magic;
+  const lanes<B> r = (clamped - n * ln2_high) - n * ln2_low;
+  lanes<B> p = r * (1.0f / 5040) + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  for (std::size_t i = 0; i < p.parts; ++i) {
+    typename lanes<B>::bits power, value;
+    std::memcpy(&power, &shifted.part[i], sizeof power);
+    std::memcpy(&value, &p.part[i], sizeof value);
+    value += (power - magic_bits) << 23;
+    std::memcpy(&p.part[i], &value, sizeof value);
+  }
+  return p;
+}
+
+/// Natural logarithm of positive normal numbers, by atanh of (m-1)/(m+1) with m in
+/// [sqrt(1/2), sqrt(2)); error below 3e-7 * max(1, |log x|) for x in [1e-30, 1] (tested).
+template <std::size_t B>
+FRESHET_INLINE lanes<B> logarithm(const lanes<B>& x) {
+  constexpr float ln2 = 0.69314718056f;
+  constexpr std::int32_t root_half_bits = 0x3f3504f3;  // subtracting them makes the exponent field round there
+  lanes<B> m, e;
+  for (std::size_t i = 0; i < x.parts; ++i) {
+    typename lanes<B>::bits value;
+    std::memcpy(&value, &x.part[i], sizeof value);
+    const typename lanes<B>::bits power = (value - root_half_bits) >> 23;
+    value -= power << 23;
+    std::memcpy(&m.part[i], &value, sizeof value);
+    e.part[i] = __builtin_convertvector(power, typename lanes<B>::floats);
+  }
+  const lanes<B> s = (m - 1.0f) / (m + 1.0f);
+  const lanes<B> t = s * s;
+  lanes<B> p = t * (2.0f / 9) + 2.0f / 7;
+  p = p * t + 2.0f / 5;
+  p = p * t + 2.0f / 3;
+  p = p * t + 2.0f;
+  return p * s + e * ln2;
+}
+
+}  // namespace freshet::uncertainty

@@ -1,0 +1,51 @@
+// What the fast answer scores share: one row of logits, read from memory once and then from cache.
+// Included by .cpp files of this folder only.
+#pragma once
+
+#include <limits>
+
+#include "kernels/uncertainty/lanes.hpp"
+
+namespace freshet::uncertainty {
+
+inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
+
+/// Largest value of row [width], width > 0.
+template <std::size_t B>
+FRESHET_INLINE float row_max(const float* row, std::size_t width) {
+  lanes<B> best = lanes<B>::all(lowest_logit);
+  std::size_t i = 0;
+  for (; i + lane_count <= width; i += lane_count) best = max_of(best, lanes<B>::load(row + i));
+  if (i < width) best = max_of(best, lanes<B>::load_tail(row + i, width - i, lowest_logit));
+  return largest_of(best);
+}
+
+/// Sums over a row, shifted by its maximum m and divided by the temperature: d = (z - m) / T.
+/// The maximum itself is kept apart, so that 1 - p_max does not cancel.
+struct row_sums {
+  float others = 0;  ///< sum of exp(d) where z < m
+  float ties = 0;    ///< how many z equal m (at least 1)
+};
+
+template <std::size_t B>
+FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float max, float inverse_temperature) {
+  const lanes<B> zero = lanes<B>::all(0.0f);
+  const lanes<B> one = lanes<B>::all(1.0f);
+  lanes<B> others = zero;
+  lanes<B> ties = zero;
+  std::size_t i = 0;
+  for (; i + lane_count <= width; i += lane_count) {
+    const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
+    others += if_less(d, zero, exponential(d), zero);
+    ties += if_less(d, zero, zero, one);
+  }
+  if (i < width) {
+    const lanes<B> valid = lanes<B>::ones(width - i);
+    const lanes<B> d = (lanes<B>::load_tail(row + i, width - i, lowest_logit) - max) * inverse_temperature;
+    others += if_less(d, zero, exponential(d) * valid, zero);
+    ties += if_less(d, zero, zero, valid);
+  }
+  return {sum_of(others), sum_of(ties)};
+}
+
+}  // namespace freshet::uncertainty
