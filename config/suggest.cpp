@@ -53,7 +53,7 @@ std::string listed(const std::vector<std::string>& names, std::string_view last_
 std::string advice(std::string_view wrong, const std::vector<std::string>& known) {
   const std::string near = nearest(wrong, known);
   if (!near.empty()) return "; did you mean " + near + "?";
-  return "; known are " + listed(known);
+  return (known.size() == 1 ? "; known is " : "; known are ") + listed(known);
 }
 
 }  // namespace freshet::config

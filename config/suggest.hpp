@@ -15,7 +15,7 @@ namespace freshet::config {
 /// The nearest known name, if near enough to be meant; empty otherwise. Hyphens count as underscores.
 [[nodiscard]] std::string nearest(std::string_view wrong, const std::vector<std::string>& known);
 
-/// "; did you mean X?" or, when nothing is near, "; known are A, B and C".
+/// "; did you mean X?" or, when nothing is near, "; known are A, B and C". `known` is not empty.
 [[nodiscard]] std::string advice(std::string_view wrong, const std::vector<std::string>& known);
 
 /// "A, B and C"

@@ -1,0 +1,43 @@
+// Who sends to whom, and which node must reach which: both follow from the kinds of roles.
+//
+//   device ─▶ uplink_filter ─▶ intake ─▶ teacher ─▶ distiller ─▶ deployer ─▶ device
+//                                 ▲                 │   ▲ │          ▲          │
+//                                 └─ leases ────────┘   ▼ │          └─ report ─┘
+//                                                   compressor            every role ─▶ stats
+//   bench ─▶ device ─▶ bench ◀─ distiller
+//
+// Thread contract: pure functions of a graph.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/base/fields.hpp"
+#include "topology/graph/graph.hpp"
+
+namespace freshet::topology {
+
+/// Messages flow from `from` to `to`.
+struct link {
+  address from;
+  address to;
+  FRESHET_FIELDS(from, to)
+};
+
+/// All links, each once, in the order of the sending roles.
+[[nodiscard]] std::vector<link> links_of(const graph& g);
+
+/// The roles of kind `to` that `from` sends to, in the order of the file; empty when it sends to none.
+[[nodiscard]] std::vector<address> targets(const graph& g, const role_spec& from, role_kind to);
+
+/// The filter of a device: devices and filters of a node pair up in order; one filter serves all devices of
+/// its node. Null when there is none, or when they do not pair up.
+[[nodiscard]] const role_spec* filter_of(const graph& g, const role_spec& device);
+
+/// Nodes that `node` must connect to, with an endpoint of each. Of two linked nodes the one that does not
+/// listen connects; when both listen, the one that stands later in the file.
+[[nodiscard]] std::map<std::string, std::string> peers_of(const graph& g, std::string_view node);
+
+}  // namespace freshet::topology
