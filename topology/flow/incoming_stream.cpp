@@ -38,10 +38,10 @@ void incoming_stream::hello(epoch life, std::uint64_t challenge) {
   candidates_.push_back(fresh);
 }
 
-bool incoming_stream::listen_to(epoch life) {
+bool incoming_stream::listen_to(epoch life, std::uint64_t number) {
   if (active_ && active_->life == life) return true;
   const auto chosen = std::find_if(candidates_.begin(), candidates_.end(), [&](const voice& v) { return v.life == life; });
-  if (chosen == candidates_.end()) return false;
+  if (chosen == candidates_.end() || number > capacity_) return false;  // not how a stream begins
   if (active_) retire(active_->life);
   for (auto earlier = candidates_.begin(); earlier != chosen; ++earlier) retire(earlier->life);
   active_ = *chosen;
@@ -51,7 +51,7 @@ bool incoming_stream::listen_to(epoch life) {
 }
 
 void incoming_stream::accept(epoch life, std::uint64_t number, any_message m, std::vector<any_message>& core) {
-  if (number == 0 || !listen_to(life)) {
+  if (number == 0 || !listen_to(life, number)) {
     ++refused_;
     return;
   }

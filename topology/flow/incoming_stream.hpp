@@ -56,7 +56,7 @@ class incoming_stream {
     bool due = false;
   };
 
-  bool listen_to(epoch life);
+  bool listen_to(epoch life, std::uint64_t number);
   void retire(epoch life);
   void note_credit(voice& v) const;
   [[nodiscard]] bool retired(epoch life) const;

@@ -103,13 +103,15 @@ std::vector<std::pair<address, any_message>> link_table::receive(parcel p, time_
   const bool sequenced = delivery_of(p.body) == delivery::sequenced;
   if (head.life == epoch{}) return core;
 
+  const auto* ack = std::get_if<link_ack>(&p.body);
+
   // Only who says hello or sends in sequence gets a link; a passing client leaves no trace.
   const bool asks = hello != nullptr && head.correlation > 0;
   link* l = asks || sequenced ? open(head.from, now) : find(head.from);
   if (l != nullptr) {
     l->heard = now;
     l->was_heard = true;
-    l->out.notice_life(head.life);
+    if (ack == nullptr) l->out.notice_life(head.life);  // an ack may be the proof itself
   }
   if (hello != nullptr) {
     if (l == nullptr || !asks) return core;
@@ -120,7 +122,7 @@ std::vector<std::pair<address, any_message>> link_table::receive(parcel p, time_
     }
     return core;
   }
-  if (const auto* ack = std::get_if<link_ack>(&p.body)) {
+  if (ack != nullptr) {
     if (l == nullptr || ack->sender_life != life_) return core;  // for one who is no more
     if (ack->receiver_life != head.life || !l->out.acknowledge(*ack, head.correlation, now)) ++l->refused;
     return core;

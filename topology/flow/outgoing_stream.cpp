@@ -86,8 +86,8 @@ void outgoing_stream::emit(time_point now, bool peer_alive,
     ++resends_;
     recover_until_ = std::max(recover_until_, base_ + sent_);
     front_sent_at_ = now;
-    resend_at_ = now + backoff_;
     backoff_ = std::min(backoff_ * 2, times_.resend_cap);
+    resend_at_ = now + backoff_;
   }
   while (more_allowed()) {
     if (sent_ == 0) {
