@@ -1,0 +1,300 @@
+#include "actors/intake/intake_core.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/intake/lease_book.hpp"
+#include "actors/intake/memory_journal.hpp"
+#include "actors/intake/tick_gate.hpp"
+#include "actors/stats/refusal.hpp"
+
+namespace freshet::actors {
+namespace {
+
+using topology::address;
+using topology::any_message;
+using topology::uts_batch;
+
+// Confirmations of leases need no room, and must come through when samples do not.
+constexpr std::uint32_t confirmation_credit = 64;
+constexpr std::size_t max_senders = 1024;
+// A sender that is gone gives its share of the room to the others.
+constexpr duration sender_forgotten_after = std::chrono::seconds(60);
+
+struct counters {
+  std::uint64_t batches = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t duplicate_samples = 0;
+  std::uint64_t refused_batches = 0;
+  std::uint64_t shed_samples = 0;
+  std::uint64_t leases_sent = 0;
+  std::uint64_t leases_resent = 0;
+  std::uint64_t leases_consumed = 0;
+  std::uint64_t leases_unknown = 0;
+  std::uint64_t samples_consumed = 0;
+  std::uint64_t ticks_closed = 0;
+};
+
+class intake_core final : public role_core {
+ public:
+  intake_core(intake_options options, std::unique_ptr<journal> kept)
+      : options_(std::move(options)),
+        journal_(std::move(kept)),
+        gate_(options_.expected_devices),
+        leases_(options_.first_lease, options_.lease_timeout) {}
+
+  void start(time_point now, outbox& out) override {
+    for (const std::uint64_t entry : journal_->pending()) {
+      const uts_batch& batch = *journal_->find(entry);
+      // A tick of a former life may have lost its other batches: what is left is simply learned.
+      ready_.push_back(leased_work{entry, 0, false});
+      held_samples_ += batch.samples.size();
+    }
+    pump(now, out);
+  }
+
+  void handle(const address& from, const any_message& m, time_point now, outbox& out) override {
+    if (const auto* batch = std::get_if<uts_batch>(&m)) {
+      accept(from, m, *batch, now, out);
+    } else if (const auto* done = std::get_if<topology::leases_consumed>(&m)) {
+      confirm(from, m, *done, out);
+    } else {
+      refuse_unknown("intake", from, m, out);
+    }
+    pump(now, out);
+  }
+
+  void tick(time_point now, outbox& out) override {
+    for (auto it = senders_.begin(); it != senders_.end();) {
+      const bool gone = it->second.held == 0 && now - it->second.heard > sender_forgotten_after;
+      it = gone ? senders_.erase(it) : std::next(it);
+    }
+    pump(now, out);
+  }
+
+  bool work(time_point now, outbox& out) override {
+    pump(now, out);
+    return false;
+  }
+
+  std::uint32_t capacity(const address& from) const override {
+    if (from == options_.distiller) return confirmation_credit;
+    const auto it = senders_.find(from);
+    const std::size_t known = senders_.size() + (it == senders_.end() ? 1 : 0);
+    const std::size_t sharing = std::max({std::size_t{1}, known, options_.expected_devices.size()});
+    const std::size_t share = std::max<std::size_t>(1, options_.queue_batches / sharing);
+    const std::size_t held = it == senders_.end() ? 0 : it->second.held;
+    if (held < share && journal_->bytes() < options_.queue_bytes) return static_cast<std::uint32_t>(share - held);
+    // An open tick holds entries until someone's batch comes: refusing batches then would be for ever.
+    return gate_.open() > 0 ? 1 : 0;
+  }
+
+  std::string stats_json() const override {
+    nlohmann::json all{{"batches", count_.batches},
+                       {"samples", count_.samples},
+                       {"bytes", count_.bytes},
+                       {"duplicate_samples", count_.duplicate_samples},
+                       {"refused_batches", count_.refused_batches},
+                       {"shed_samples", count_.shed_samples},
+                       {"leases_sent", count_.leases_sent},
+                       {"leases_resent", count_.leases_resent},
+                       {"leases_consumed", count_.leases_consumed},
+                       {"leases_unknown", count_.leases_unknown},
+                       {"leases_out", leases_.size()},
+                       {"samples_consumed", count_.samples_consumed},
+                       {"held_samples", held_samples_},
+                       {"held_bytes", journal_->bytes()},
+                       {"waiting", ready_.size()},
+                       {"senders", senders_.size()},
+                       {"tick", gate_.closed()},
+                       {"ticks_open", gate_.open()},
+                       {"ticks_closed", count_.ticks_closed}};
+    return all.dump();
+  }
+
+  void stop(time_point, outbox&) override {}
+
+ private:
+  struct sender {
+    std::size_t held = 0;  ///< entries of it in the journal
+    time_point heard;
+  };
+
+  void refuse_batch(const address& from, const any_message& m, const error& why, outbox& out) {
+    ++count_.refused_batches;
+    if (logged_refusals_.insert(why.code).second) {
+      out.log(log_level::warn, "refused a batch of " + from.text() + " (others of this kind are only counted): " +
+                                   why.text());
+    }
+    refuse(from, m, why, out);
+  }
+
+  void accept(const address& from, const any_message& m, const uts_batch& batch, time_point now, outbox& out) {
+    if (auto ok = check_batch(batch, options_.limits); !ok) return refuse_batch(from, m, ok.err(), out);
+    const bool paced = batch.tick > 0;
+    if (paced) {
+      if (auto ok = gate_.admits(batch.device, batch.tick); !ok) return refuse_batch(from, m, ok.err(), out);
+    }
+    auto it = senders_.find(from);
+    if (it == senders_.end()) {
+      if (senders_.size() >= max_senders) {
+        return refuse_batch(from, m, error{errc::overloaded, std::to_string(max_senders) + " senders share the room"}, out);
+      }
+      it = senders_.emplace(from, sender{}).first;
+    }
+    it->second.heard = now;
+    if (auto ok = keep(from, it->second, batch); !ok) {
+      count_.shed_samples += batch.samples.size();
+      refuse_batch(from, m, ok.err(), out);
+    }
+    // Even when its samples are shed a device has ended its tick: nothing may wait for it.
+    if (paced && batch.end_of_tick) {
+      gate_.end(batch.device, batch.tick);
+      close_ticks();
+    }
+  }
+
+  // Journals what is new in the batch and queues it for a lease.
+  result<void> keep(const address& from, sender& by, const uts_batch& batch) {
+    std::vector<bool> fresh(batch.samples.size());
+    std::unordered_set<std::uint64_t> here;
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      const sequence position = batch.samples[i].position;
+      fresh[i] = here.insert(position.value).second && !journal_->knows(batch.device, position);
+    }
+    const auto fresh_count = static_cast<std::size_t>(std::count(fresh.begin(), fresh.end(), true));
+    count_.duplicate_samples += fresh.size() - fresh_count;
+    if (fresh_count == 0) return {};
+    const std::uint64_t bytes = content_bytes(batch);
+    if (journal_->bytes() + bytes > options_.queue_bytes) {
+      return {errc::overloaded, "batch of " + std::to_string(bytes) + " bytes on top of " +
+                                    std::to_string(journal_->bytes()) + "; the limit is " +
+                                    std::to_string(options_.queue_bytes)};
+    }
+    uts_batch kept = batch;
+    if (fresh_count < fresh.size()) {
+      FRESHET_TRY_ASSIGN(kept, keep_samples(batch, fresh));
+    }
+    const sequence first = kept.samples.front().position;
+    FRESHET_TRY_ASSIGN(const std::uint64_t entry, journal_->append(std::move(kept)));
+    ++by.held;
+    holder_.emplace(entry, from);
+    ++count_.batches;
+    count_.samples += fresh_count;
+    count_.bytes += bytes;
+    held_samples_ += fresh_count;
+    if (batch.tick > 0) {
+      gate_.hold(batch.device, batch.tick, first, entry);
+    } else {
+      ready_.push_back(leased_work{entry, 0, false});
+    }
+    return {};
+  }
+
+  void close_ticks() {
+    while (auto closed = gate_.take_closed()) {
+      ++count_.ticks_closed;
+      for (const std::uint64_t entry : closed->entries) ready_.push_back(leased_work{entry, closed->tick, false});
+      // A tick in which no device kept anything still has to come through to be ended.
+      if (closed->entries.empty()) ready_.push_back(leased_work{std::nullopt, closed->tick, false});
+      ready_.back().end_of_tick = true;
+    }
+  }
+
+  void confirm(const address& from, const any_message& m, const topology::leases_consumed& done, outbox& out) {
+    if (from != options_.distiller) {
+      refuse(from, m, error{errc::invalid_argument, "leases are confirmed by " + options_.distiller.text() +
+                                                        ", not by " + from.text()}, out);
+      return;
+    }
+    for (const std::uint64_t lease : done.leases) {
+      const auto work = leases_.confirm(lease);
+      if (!work) {
+        ++count_.leases_unknown;  // confirmed before: it had been sent twice
+        continue;
+      }
+      ++count_.leases_consumed;
+      if (work->entry) forget(*work->entry);
+    }
+  }
+
+  void forget(std::uint64_t entry) {
+    const uts_batch* batch = journal_->find(entry);
+    FRESHET_ENSURE(batch != nullptr, "a leased entry is in the journal");
+    count_.samples_consumed += batch->samples.size();
+    held_samples_ -= batch->samples.size();
+    journal_->erase(entry);
+    const auto it = holder_.find(entry);
+    if (it == holder_.end()) return;  // of a former life
+    --senders_[it->second].held;
+    holder_.erase(it);
+  }
+
+  void send_lease(std::uint64_t lease, outbox& out) {
+    const leased_work& work = leases_.at(lease);
+    topology::label_request request;
+    request.lease = lease;
+    if (work.entry) {
+      request.batch = *journal_->find(*work.entry);
+    } else if (!options_.expected_devices.empty()) {
+      request.batch.device = options_.expected_devices.front();
+    }
+    request.batch.tick = work.tick;
+    request.batch.end_of_tick = work.end_of_tick;
+    out.send(options_.teacher, std::move(request));
+  }
+
+  void pump(time_point now, outbox& out) {
+    std::size_t room = out.room(options_.teacher);
+    for (; room > 0; --room) {
+      const auto lease = leases_.overdue(now);
+      if (!lease) break;
+      send_lease(*lease, out);
+      leases_.renew(*lease, now);
+      ++count_.leases_resent;
+    }
+    for (; room > 0 && !ready_.empty() && leases_.size() < options_.max_leases; --room) {
+      const std::uint64_t lease = leases_.open(ready_.front(), now);
+      ready_.pop_front();
+      send_lease(lease, out);
+      ++count_.leases_sent;
+    }
+    if (const auto next = leases_.next_deadline(); next && *next > now) out.wake_after(*next - now);
+  }
+
+  intake_options options_;
+  std::unique_ptr<journal> journal_;
+  tick_gate gate_;
+  lease_book leases_;
+  std::deque<leased_work> ready_;             ///< to be leased, in order
+  std::map<address, sender> senders_;
+  std::map<std::uint64_t, address> holder_;   ///< whose share an entry takes
+  std::set<errc> logged_refusals_;
+  std::uint64_t held_samples_ = 0;
+  counters count_;
+};
+
+}  // namespace
+
+result<std::unique_ptr<role_core>> make_intake(intake_options options, std::unique_ptr<journal> kept) {
+  if (options.queue_batches == 0 || options.queue_bytes == 0 || options.max_leases == 0) {
+    return error{errc::config, "intake: queue_batches, queue_bytes and max_leases must be at least 1"};
+  }
+  if (options.lease_timeout <= duration::zero()) return error{errc::config, "intake: lease_timeout must be positive"};
+  FRESHET_ENSURE(kept != nullptr, "intake needs a journal");
+  return std::unique_ptr<role_core>(std::make_unique<intake_core>(std::move(options), std::move(kept)));
+}
+
+result<std::unique_ptr<role_core>> make_intake(intake_options options) {
+  return make_intake(std::move(options), std::make_unique<memory_journal>());
+}
+
+}  // namespace freshet::actors

@@ -1,0 +1,43 @@
+#include "actors/intake/lease_book.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace freshet::actors {
+
+std::uint64_t lease_book::open(leased_work work, time_point now) {
+  const std::uint64_t lease = next_++;
+  out_.emplace(lease, lease_state{std::move(work), now + timeout_});
+  return lease;
+}
+
+std::optional<leased_work> lease_book::confirm(std::uint64_t lease) {
+  const auto it = out_.find(lease);
+  if (it == out_.end()) return std::nullopt;
+  leased_work done = std::move(it->second.work);
+  out_.erase(it);
+  return done;
+}
+
+std::optional<std::uint64_t> lease_book::overdue(time_point now) const {
+  for (const auto& [lease, state] : out_) {
+    if (state.deadline <= now) return lease;
+  }
+  return std::nullopt;
+}
+
+void lease_book::renew(std::uint64_t lease, time_point now) {
+  lease_state& state = out_.at(lease);
+  state.renewals = std::min(state.renewals + 1, 4U);
+  state.deadline = now + timeout_ * (std::int64_t{1} << state.renewals);
+}
+
+std::optional<time_point> lease_book::next_deadline() const {
+  std::optional<time_point> next;
+  for (const auto& [lease, state] : out_) {
+    if (!next || state.deadline < *next) next = state.deadline;
+  }
+  return next;
+}
+
+}  // namespace freshet::actors

@@ -1,0 +1,48 @@
+// Leases that are out: accepted work that was handed to the teacher and is not confirmed yet. A
+// lease that stays unconfirmed is due again under its own number, each time after a longer wait,
+// for as long as it takes: what was accepted is never given up. Owned by one intake core.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "kernels/base/clock.hpp"
+
+namespace freshet::actors {
+
+/// What a lease is about: an accepted batch, or the bare end of a tick in which nothing was kept.
+struct leased_work {
+  std::optional<std::uint64_t> entry;  ///< of the journal
+  std::uint64_t tick = 0;
+  bool end_of_tick = false;
+};
+
+class lease_book {
+ public:
+  /// Numbers begin at `first`. The waits double from `timeout` up to 16 times of it.
+  lease_book(std::uint64_t first, duration timeout) : next_(first), timeout_(timeout) {}
+
+  std::uint64_t open(leased_work work, time_point now);
+  /// The work of a lease that is now done; nothing when it is not out.
+  std::optional<leased_work> confirm(std::uint64_t lease);
+  /// The lowest lease whose wait is over.
+  [[nodiscard]] std::optional<std::uint64_t> overdue(time_point now) const;
+  /// It was sent again.
+  void renew(std::uint64_t lease, time_point now);
+  [[nodiscard]] const leased_work& at(std::uint64_t lease) const { return out_.at(lease).work; }
+  [[nodiscard]] std::size_t size() const noexcept { return out_.size(); }
+  [[nodiscard]] std::optional<time_point> next_deadline() const;
+
+ private:
+  struct lease_state {
+    leased_work work;
+    time_point deadline;
+    unsigned renewals = 0;
+  };
+  std::uint64_t next_;
+  duration timeout_;
+  std::map<std::uint64_t, lease_state> out_;
+};
+
+}  // namespace freshet::actors

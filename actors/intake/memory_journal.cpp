@@ -1,0 +1,50 @@
+#include "actors/intake/memory_journal.hpp"
+
+#include <string>
+#include <utility>
+
+#include "actors/intake/batch_check.hpp"
+
+namespace freshet::actors {
+
+bool memory_journal::knows(device_id device, sequence position) const {
+  const auto it = seen_.find(device);
+  return it != seen_.end() && it->second.seen(position);
+}
+
+result<std::uint64_t> memory_journal::append(topology::uts_batch batch) {
+  auto it = seen_.find(batch.device);
+  if (it == seen_.end()) {
+    if (seen_.size() >= settings_.max_devices) {
+      return error{errc::overloaded, "device " + std::to_string(batch.device.value) + " is one more than the " +
+                                         std::to_string(settings_.max_devices) + " that this journal remembers"};
+    }
+    it = seen_.emplace(batch.device, sequence_window(settings_.window)).first;
+  }
+  for (const auto& sample : batch.samples) it->second.mark(sample.position);
+  bytes_ += content_bytes(batch);
+  const std::uint64_t entry = next_entry_++;
+  entries_.emplace(entry, std::move(batch));
+  return entry;
+}
+
+const topology::uts_batch* memory_journal::find(std::uint64_t entry) const {
+  const auto it = entries_.find(entry);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+void memory_journal::erase(std::uint64_t entry) {
+  const auto it = entries_.find(entry);
+  if (it == entries_.end()) return;
+  bytes_ -= content_bytes(it->second);
+  entries_.erase(it);
+}
+
+std::vector<std::uint64_t> memory_journal::pending() const {
+  std::vector<std::uint64_t> all;
+  all.reserve(entries_.size());
+  for (const auto& [entry, batch] : entries_) all.push_back(entry);
+  return all;
+}
+
+}  // namespace freshet::actors
