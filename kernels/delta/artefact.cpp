@@ -1,9 +1,9 @@
 #include "kernels/delta/artefact.hpp"
 
-#include <xxhash.h>
-
 #include "kernels/delta/half.hpp"
 #include "kernels/delta/update.hpp"
+
+#include <xxhash.h>
 
 namespace freshet::delta {
 namespace {
@@ -13,7 +13,8 @@ constexpr std::uint8_t format_version = 1;
 
 result<void> put_text(const std::string& text, const char* what, byte_writer& out) {
   if (text.size() > max_text_bytes) {
-    return {errc::too_large, std::string(what) + " of " + std::to_string(text.size()) + " bytes; at most 200 are right"};
+    return {errc::too_large,
+            std::string(what) + " of " + std::to_string(text.size()) + " bytes; at most 200 are right"};
   }
   out.put(static_cast<std::uint8_t>(text.size()));
   out.put_bytes({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
@@ -94,8 +95,8 @@ result<void> get_signed(byte_reader& in, const artefact_limits& limits, artefact
   out.metric_after = float_of_bits(after);
   FRESHET_TRY_ASSIGN(const auto size, in.get<std::uint64_t>("payload size"));
   if (size > limits.payload_bytes) {
-    return {errc::too_large, "payload of " + std::to_string(size) + " bytes; the limit is " +
-                                 std::to_string(limits.payload_bytes)};
+    return {errc::too_large,
+            "payload of " + std::to_string(size) + " bytes; the limit is " + std::to_string(limits.payload_bytes)};
   }
   FRESHET_TRY_ASSIGN(const byte_view payload, in.get_bytes(size, "payload"));
   out.payload.assign(payload.data, payload.data + payload.size);
@@ -144,8 +145,8 @@ result<version> apply_artefact(const artefact& made, const layout& parts, conten
                                std::vector<float>& values) {
   FRESHET_TRY(check_versions(made));
   if (values.size() != parts.total()) {
-    return error{errc::shape_mismatch, std::to_string(values.size()) + " values at hand, the layout has " +
-                                           std::to_string(parts.total())};
+    return error{errc::shape_mismatch,
+                 std::to_string(values.size()) + " values at hand, the layout has " + std::to_string(parts.total())};
   }
   if (made.line != line) {
     return error{errc::wrong_base, "artefact of line " + std::to_string(made.line.value) + ", the student is of line " +

@@ -14,17 +14,17 @@
 // device that lost its place. Decoding has limits; it does not check the signature. Plain values.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <limits>
-#include <string>
-#include <vector>
-
 #include "kernels/base/fields.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
 #include "kernels/delta/bytes.hpp"
 #include "kernels/delta/layout.hpp"
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
 
 namespace freshet::delta {
 

@@ -3,11 +3,11 @@
 // position alone when it does. Single owner.
 #pragma once
 
+#include "kernels/delta/bytes.hpp"
+
 #include <cstdint>
 #include <cstring>
 #include <vector>
-
-#include "kernels/delta/bytes.hpp"
 
 namespace freshet::delta {
 

@@ -3,6 +3,8 @@
 // A reader never looks past its view and never moves when it fails.
 #pragma once
 
+#include "kernels/base/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,8 +12,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "kernels/base/result.hpp"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "kernels/delta stores f32 arrays as they lie in memory: a big-endian host needs swaps"
@@ -108,7 +108,8 @@ class byte_reader {
 
  private:
   error ends_before(const char* what) const {
-    return {errc::truncated, std::string(what) + " at byte " + std::to_string(at_) + " of " + std::to_string(view_.size)};
+    return {errc::truncated,
+            std::string(what) + " at byte " + std::to_string(at_) + " of " + std::to_string(view_.size)};
   }
   byte_view view_;
   std::size_t at_ = 0;

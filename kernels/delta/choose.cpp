@@ -1,18 +1,17 @@
 #include "kernels/delta/choose.hpp"
 
+#include "kernels/delta/sparse_topk.hpp"
+#include "kernels/delta/update.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <string>
 
-#include "kernels/delta/knapsack.hpp"
-#include "kernels/delta/sparse_topk.hpp"
-#include "kernels/delta/update.hpp"
-
 namespace freshet::delta {
 namespace {
 
-constexpr group_spec dense_specs[] = {{1, 64}, {1, 256}, {1, 0}, {2, 64}, {2, 256}, {3, 64},
+constexpr group_spec dense_specs[] = {{1, 64}, {1, 256}, {1, 0},  {2, 64},  {2, 256}, {3, 64},
                                       {4, 64}, {4, 256}, {8, 64}, {8, 256}, {16, 0}};
 constexpr group_spec kept_specs[] = {{1, 64}, {1, 0}, {2, 64}, {4, 64}, {8, 64}};
 constexpr double densest = 0.30;
@@ -25,8 +24,12 @@ class segment_options {
  public:
   segment_options(const float* x, const float* importance, const layout& parts, const segment& part, int exponent,
                   std::uint64_t budget_bytes)
-      : x_(x), importance_(importance), parts_(parts), count_(static_cast<std::size_t>(part.count)),
-        exponent_(exponent), budget_bytes_(budget_bytes) {
+      : x_(x),
+        importance_(importance),
+        parts_(parts),
+        count_(static_cast<std::size_t>(part.count)),
+        exponent_(exponent),
+        budget_bytes_(budget_bytes) {
     for (std::size_t i = 0; i < count_; ++i) any_worth_ = any_worth_ || worth(x_, importance_, i) > 0;
     if (!any_worth_) return;
     add_dense();
@@ -70,11 +73,10 @@ class segment_options {
     for (std::size_t i = 0; i < widest.size(); ++i) worths[i] = worth(x_, importance_, widest[i]);
     std::vector<std::uint32_t> by_worth(widest.size());
     std::iota(by_worth.begin(), by_worth.end(), 0U);
-    std::sort(by_worth.begin(), by_worth.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return worths[a] != worths[b] ? worths[a] > worths[b] : a < b;
-    });
-    const auto with_worth = static_cast<std::size_t>(
-        std::count_if(worths.begin(), worths.end(), [](double value) { return value > 0; }));
+    std::sort(by_worth.begin(), by_worth.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return worths[a] != worths[b] ? worths[a] > worths[b] : a < b; });
+    const auto with_worth =
+        static_cast<std::size_t>(std::count_if(worths.begin(), worths.end(), [](double value) { return value > 0; }));
     std::vector<std::uint32_t> rank(widest.size());
     for (std::size_t place = 0; place < by_worth.size(); ++place) {
       rank[by_worth[place]] = static_cast<std::uint32_t>(place);
@@ -145,36 +147,45 @@ result<void> check_importance(const float* importance, const layout& parts) {
 
 }  // namespace
 
-result<update_plan> choose_plan(const float* delta, const float* importance, const layout& parts,
-                                std::uint64_t budget_bytes) {
+result<rate_table> rate_table::measure(const float* delta, const float* importance, const layout& parts,
+                                       std::uint64_t most_bytes) {
   FRESHET_TRY(check_delta(delta, parts));
   FRESHET_TRY(check_importance(importance, parts));
+  rate_table out;
+  out.overhead_bytes_ = update_overhead_bytes(parts);
+  out.rates_.resize(parts.segments.size());
+  out.plans_.resize(parts.segments.size());
+  if (most_bytes <= out.overhead_bytes_) return out;
+  const int exponent = update_exponent(delta, parts);
+  for (std::size_t i = 0; i < parts.segments.size(); ++i) {
+    const segment& part = parts.segments[i];
+    segment_options options(delta + part.offset, importance == nullptr ? nullptr : importance + part.offset, parts,
+                            part, exponent, most_bytes - out.overhead_bytes_);
+    out.rates_[i] = std::move(options.rates);
+    out.plans_[i] = std::move(options.plans);
+  }
+  return out;
+}
+
+update_plan rate_table::plan_for(std::uint64_t budget_bytes) const {
+  update_plan plan;
+  plan.zstd_level = zstd_level;
+  plan.segments.resize(rates_.size());
+  if (budget_bytes <= overhead_bytes_) return plan;
+  const std::vector<std::size_t> picks = choose_rates(rates_, budget_bytes - overhead_bytes_);
+  for (std::size_t i = 0; i < picks.size(); ++i) {
+    if (picks[i] != no_option) plan.segments[i] = plans_[i][picks[i]];
+  }
+  return plan;
+}
+
+result<update_plan> choose_plan(const float* delta, const float* importance, const layout& parts,
+                                std::uint64_t budget_bytes) {
   if (budget_bytes == 0) {
     return error{errc::invalid_argument, "a budget of 0 bytes; even the empty update takes 1"};
   }
-  update_plan plan;
-  plan.zstd_level = zstd_level;
-  plan.segments.resize(parts.segments.size());
-  const std::uint64_t overhead = update_overhead_bytes(parts);
-  if (budget_bytes <= overhead) return plan;
-  const std::uint64_t spendable = budget_bytes - overhead;
-
-  const int exponent = update_exponent(delta, parts);
-  std::vector<std::vector<rate_option>> rates;
-  std::vector<std::vector<segment_plan>> plans;
-  rates.reserve(parts.segments.size());
-  plans.reserve(parts.segments.size());
-  for (const segment& part : parts.segments) {
-    segment_options options(delta + part.offset, importance == nullptr ? nullptr : importance + part.offset, parts,
-                            part, exponent, spendable);
-    rates.push_back(std::move(options.rates));
-    plans.push_back(std::move(options.plans));
-  }
-  const std::vector<std::size_t> picks = choose_rates(rates, spendable);
-  for (std::size_t i = 0; i < picks.size(); ++i) {
-    if (picks[i] != no_option) plan.segments[i] = plans[i][picks[i]];
-  }
-  return plan;
+  FRESHET_TRY_ASSIGN(const rate_table table, rate_table::measure(delta, importance, parts, budget_bytes));
+  return table.plan_for(budget_bytes);
 }
 
 }  // namespace freshet::delta

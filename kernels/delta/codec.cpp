@@ -1,12 +1,12 @@
 #include "kernels/delta/codec.hpp"
 
-#include <string>
-
 #include "kernels/delta/codec_ams.hpp"
 #include "kernels/delta/codec_bitdelta.hpp"
 #include "kernels/delta/codec_dense.hpp"
 #include "kernels/delta/codec_dwc.hpp"
 #include "kernels/delta/codec_topk.hpp"
+
+#include <string>
 
 namespace freshet::delta {
 namespace {

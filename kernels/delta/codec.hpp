@@ -3,14 +3,14 @@
 // registry of codec.cpp, one test. Codecs hold no state: one object serves any thread.
 #pragma once
 
+#include "kernels/base/result.hpp"
+#include "kernels/delta/layout.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <string_view>
 #include <vector>
-
-#include "kernels/base/result.hpp"
-#include "kernels/delta/layout.hpp"
 
 namespace freshet::delta {
 

@@ -4,10 +4,10 @@
 // for gzip -9, in its favour. A fixed rate.
 #pragma once
 
+#include "kernels/delta/codec.hpp"
+
 #include <memory>
 #include <string_view>
-
-#include "kernels/delta/codec.hpp"
 
 namespace freshet::delta {
 

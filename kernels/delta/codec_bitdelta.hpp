@@ -2,10 +2,10 @@
 // 2402.10193, eq. 3; without its later distillation of the scales, which needs the model). A fixed rate.
 #pragma once
 
+#include "kernels/delta/codec.hpp"
+
 #include <memory>
 #include <string_view>
-
-#include "kernels/delta/codec.hpp"
 
 namespace freshet::delta {
 

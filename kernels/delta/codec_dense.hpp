@@ -2,10 +2,10 @@
 // measured against), `dense8`, `dense4`, `dense2` with groups of 64. A fixed rate.
 #pragma once
 
+#include "kernels/delta/codec.hpp"
+
 #include <memory>
 #include <string_view>
-
-#include "kernels/delta/codec.hpp"
 
 namespace freshet::delta {
 

@@ -2,10 +2,10 @@
 // budget (choose.hpp), then zstd where it pays.
 #pragma once
 
+#include "kernels/delta/codec.hpp"
+
 #include <memory>
 #include <string_view>
-
-#include "kernels/delta/codec.hpp"
 
 namespace freshet::delta {
 

@@ -2,10 +2,10 @@
 // bits in groups of 64: the fixed-rate form of what `dwc` chooses from.
 #pragma once
 
+#include "kernels/delta/codec.hpp"
+
 #include <memory>
 #include <string_view>
-
-#include "kernels/delta/codec.hpp"
 
 namespace freshet::delta {
 

@@ -1,6 +1,7 @@
 #include "kernels/delta/compress.hpp"
 
 #include <string>
+
 #include <zstd.h>
 
 namespace freshet::delta {

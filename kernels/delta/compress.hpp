@@ -1,11 +1,11 @@
 // zstd over whole buffers, bounded. Pure functions.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/result.hpp"
 #include "kernels/delta/bytes.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace freshet::delta {
 

@@ -1,12 +1,12 @@
 #include "kernels/delta/dense_groups.hpp"
 
+#include "kernels/delta/half.hpp"
+#include "kernels/delta/scale_search.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
-
-#include "kernels/delta/half.hpp"
-#include "kernels/delta/scale_search.hpp"
 
 namespace freshet::delta {
 namespace {
@@ -35,11 +35,16 @@ void pack(const std::uint8_t* codes, std::size_t count, std::uint8_t* out) {
 
 void pack_codes(const std::uint8_t* codes, std::size_t count, unsigned bits, std::uint8_t* out) {
   switch (bits) {
-    case 1: return pack<1>(codes, count, out);
-    case 2: return pack<2>(codes, count, out);
-    case 3: return pack<3>(codes, count, out);
-    case 4: return pack<4>(codes, count, out);
-    default: return pack<8>(codes, count, out);
+    case 1:
+      return pack<1>(codes, count, out);
+    case 2:
+      return pack<2>(codes, count, out);
+    case 3:
+      return pack<3>(codes, count, out);
+    case 4:
+      return pack<4>(codes, count, out);
+    default:
+      return pack<8>(codes, count, out);
   }
 }
 
@@ -189,11 +194,21 @@ result<void> decode_groups(byte_reader& in, std::size_t count, const group_spec&
   }
   const std::size_t group = group_length(count, spec);
   switch (spec.bits) {
-    case 1: unpack_groups<1>(scales.data, packed.data, count, group, unit, out); break;
-    case 2: unpack_groups<2>(scales.data, packed.data, count, group, unit, out); break;
-    case 3: unpack_groups<3>(scales.data, packed.data, count, group, unit, out); break;
-    case 4: unpack_groups<4>(scales.data, packed.data, count, group, unit, out); break;
-    default: unpack_groups<8>(scales.data, packed.data, count, group, unit, out); break;
+    case 1:
+      unpack_groups<1>(scales.data, packed.data, count, group, unit, out);
+      break;
+    case 2:
+      unpack_groups<2>(scales.data, packed.data, count, group, unit, out);
+      break;
+    case 3:
+      unpack_groups<3>(scales.data, packed.data, count, group, unit, out);
+      break;
+    case 4:
+      unpack_groups<4>(scales.data, packed.data, count, group, unit, out);
+      break;
+    default:
+      unpack_groups<8>(scales.data, packed.data, count, group, unit, out);
+      break;
   }
   return {};
 }

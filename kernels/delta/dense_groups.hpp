@@ -16,11 +16,11 @@
 // fused multiply-add. Decoding refuses infinite and NaN scales and set padding bits. Pure functions.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "kernels/base/result.hpp"
 #include "kernels/delta/bytes.hpp"
+
+#include <cstddef>
+#include <cstdint>
 
 namespace freshet::delta {
 

@@ -7,11 +7,11 @@
 // which the artefact's hashes rule out. Pure functions.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/result.hpp"
 #include "kernels/delta/bytes.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace freshet::delta {
 

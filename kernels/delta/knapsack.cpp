@@ -101,8 +101,8 @@ std::vector<std::size_t> concave_hull(const std::vector<rate_option>& options, s
     if (here.bytes > budget_bytes) break;
     const rate_option last = before(hull.size());
     if (!(here.gain > last.gain) || here.bytes == last.bytes) continue;
-    while (!hull.empty() && slope(before(hull.size() - 1), options[hull.back()]) <=
-                                slope(before(hull.size() - 1), here)) {
+    while (!hull.empty() &&
+           slope(before(hull.size() - 1), options[hull.back()]) <= slope(before(hull.size() - 1), here)) {
       hull.pop_back();
     }
     hull.push_back(next);

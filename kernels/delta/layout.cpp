@@ -1,9 +1,10 @@
 #include "kernels/delta/layout.hpp"
 
-#include <limits>
-#include <xxhash.h>
-
 #include "kernels/delta/bytes.hpp"
+
+#include <limits>
+
+#include <xxhash.h>
 
 namespace freshet::delta {
 

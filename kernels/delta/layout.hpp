@@ -3,13 +3,13 @@
 // hash. Plain values; owned by whoever holds the model.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "kernels/base/fields.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace freshet::delta {
 

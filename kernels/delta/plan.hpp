@@ -2,11 +2,11 @@
 // carried out by update.hpp. Plain values.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/fields.hpp"
 #include "kernels/delta/dense_groups.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace freshet::delta {
 

@@ -1,8 +1,8 @@
 #include "kernels/delta/refresh.hpp"
 
-#include <string>
-
 #include "kernels/delta/update.hpp"
+
+#include <string>
 
 namespace freshet::delta {
 

@@ -4,25 +4,25 @@
 // mirror as the state g). Pure functions.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/result.hpp"
 #include "kernels/delta/artefact.hpp"
 #include "kernels/delta/codec.hpp"
 #include "kernels/delta/layout.hpp"
 
+#include <cstdint>
+#include <vector>
+
 namespace freshet::delta {
 
 struct refresh_request {
   const layout& parts;
-  const float* target = nullptr;      ///< [total] what training reached
-  const float* importance = nullptr;  ///< [total] or null, see encode_request
+  const float* target = nullptr;                 ///< [total] what training reached
+  const float* importance = nullptr;             ///< [total] or null, see encode_request
   std::uint64_t budget_bytes = unlimited_bytes;  ///< of the payload
 };
 
 struct refresh {
-  artefact made;              ///< kind, versions, hashes, codec, budget and payload set, unsigned; the rest as in `label`
+  artefact made;  ///< kind, versions, hashes, codec, budget and payload set, unsigned; the rest as in `label`
   std::vector<float> mirror;  ///< [total] the values after it, on cloud and device alike
 };
 

@@ -85,7 +85,8 @@ result<void> rice_decode(bit_reader& in, unsigned k, std::uint64_t count, std::u
     }
     next += gap;
     if (next >= limit) {
-      return {errc::corrupt, "position " + std::to_string(next) + " lies outside of " + std::to_string(limit) + " values"};
+      return {errc::corrupt,
+              "position " + std::to_string(next) + " lies outside of " + std::to_string(limit) + " values"};
     }
     position = static_cast<std::uint32_t>(next);
     ++next;

@@ -5,11 +5,11 @@
 // (methods.md 1.3 rule 4). Pure functions.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/result.hpp"
 #include "kernels/delta/bits.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace freshet::delta {
 

@@ -1,10 +1,10 @@
 #include "kernels/delta/scale_search.hpp"
 
+#include "kernels/delta/half.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-
-#include "kernels/delta/half.hpp"
 
 namespace freshet::delta {
 namespace {

@@ -1,13 +1,13 @@
 #include "kernels/delta/share_plan.hpp"
 
+#include "kernels/delta/sparse_topk.hpp"
+#include "kernels/delta/update.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "kernels/delta/sparse_topk.hpp"
-#include "kernels/delta/update.hpp"
 
 namespace freshet::delta {
 
@@ -29,8 +29,8 @@ result<update_plan> plan_top_share(const float* delta, const float* importance, 
   std::nth_element(order.begin(), last, order.end(), std::greater<>());
   const double threshold = *last;
   // Values at the threshold itself are kept from the front until the share is full.
-  std::size_t at_threshold = keep - static_cast<std::size_t>(std::count_if(
-                                        worths.begin(), worths.end(), [&](double w) { return w > threshold; }));
+  std::size_t at_threshold = keep - static_cast<std::size_t>(std::count_if(worths.begin(), worths.end(),
+                                                                           [&](double w) { return w > threshold; }));
   for (std::size_t s = 0; s < parts.segments.size(); ++s) {
     const segment& part = parts.segments[s];
     std::uint32_t here = 0;

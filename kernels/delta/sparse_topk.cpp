@@ -1,10 +1,10 @@
 #include "kernels/delta/sparse_topk.hpp"
 
+#include "kernels/delta/rice.hpp"
+
 #include <algorithm>
 #include <numeric>
 #include <string>
-
-#include "kernels/delta/rice.hpp"
 
 namespace freshet::delta {
 namespace {

@@ -10,11 +10,11 @@
 // functions.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/result.hpp"
 #include "kernels/delta/dense_groups.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace freshet::delta {
 

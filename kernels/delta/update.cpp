@@ -1,13 +1,13 @@
 #include "kernels/delta/update.hpp"
 
+#include "kernels/delta/compress.hpp"
+#include "kernels/delta/exact.hpp"
+#include "kernels/delta/sparse_topk.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
-
-#include "kernels/delta/compress.hpp"
-#include "kernels/delta/exact.hpp"
-#include "kernels/delta/sparse_topk.hpp"
 
 namespace freshet::delta {
 namespace {
@@ -64,8 +64,8 @@ result<std::vector<pending>> decode_body(byte_view body, const layout& parts) {
   }
   FRESHET_TRY_ASSIGN(const std::uint64_t sent, in.get_varint("number of segments"));
   if (sent == 0 || sent > parts.segments.size()) {
-    return error{errc::corrupt, std::to_string(sent) + " segments; the layout has " +
-                                    std::to_string(parts.segments.size())};
+    return error{errc::corrupt,
+                 std::to_string(sent) + " segments; the layout has " + std::to_string(parts.segments.size())};
   }
   std::vector<pending> out;
   std::uint64_t next = 0;
@@ -246,8 +246,10 @@ result<void> apply_update(byte_view bytes, const layout& parts, float* values) {
       add(all, values);
       return {};
     }
-    case form_exact: return apply_exact(in.rest(), parts.total(), values);
-    default: return {errc::unsupported, "update of form " + std::to_string(kind) + "; 0 to 3 are known"};
+    case form_exact:
+      return apply_exact(in.rest(), parts.total(), values);
+    default:
+      return {errc::unsupported, "update of form " + std::to_string(kind) + "; 0 to 3 are known"};
   }
 }
 

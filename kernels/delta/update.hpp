@@ -17,13 +17,13 @@
 // in f32 and enters by one addition. Pure functions.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/result.hpp"
 #include "kernels/delta/bytes.hpp"
 #include "kernels/delta/layout.hpp"
 #include "kernels/delta/plan.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace freshet::delta {
 

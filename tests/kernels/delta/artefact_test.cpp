@@ -1,11 +1,12 @@
 #include "kernels/delta/artefact.hpp"
 
-#include <algorithm>
-#include <gtest/gtest.h>
-#include <xxhash.h>
-
 #include "kernels/delta/refresh.hpp"
 #include "tests/kernels/delta/support.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+#include <xxhash.h>
 
 namespace freshet::delta {
 namespace {
@@ -51,9 +52,9 @@ TEST(artefact, header_bytes_are_where_the_grammar_says) {
   const world w(1);
   const auto bytes = *encode_artefact(w.chain);
   EXPECT_EQ(std::string(bytes.begin(), bytes.begin() + 4), "FRDA");
-  EXPECT_EQ(bytes[4], 1);  // format
-  EXPECT_EQ(bytes[5], 1);  // chain
-  EXPECT_EQ(bytes[6], 5);  // line, low byte first
+  EXPECT_EQ(bytes[4], 1);   // format
+  EXPECT_EQ(bytes[5], 1);   // chain
+  EXPECT_EQ(bytes[6], 5);   // line, low byte first
   EXPECT_EQ(bytes[22], 1);  // version
   EXPECT_EQ(bytes[46], 3);
   EXPECT_EQ(std::string(bytes.begin() + 47, bytes.begin() + 50), "dwc");

@@ -1,8 +1,8 @@
 #include "kernels/delta/bits.hpp"
 
-#include <gtest/gtest.h>
-
 #include "kernels/base/rng.hpp"
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {
@@ -100,7 +100,8 @@ TEST(bytes, varints_have_one_form) {
   };
   EXPECT_EQ(written(0), (std::vector<std::uint8_t>{0}));
   EXPECT_EQ(written(300), (std::vector<std::uint8_t>{0xac, 0x02}));
-  for (const std::uint64_t value : {std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{1} << 35, ~std::uint64_t{0}}) {
+  for (const std::uint64_t value :
+       {std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{1} << 35, ~std::uint64_t{0}}) {
     const auto bytes = written(value);
     EXPECT_EQ(bytes.size(), varint_bytes(value));
     byte_reader in(bytes);

@@ -1,10 +1,11 @@
 #include "kernels/delta/choose.hpp"
 
-#include <algorithm>
-#include <gtest/gtest.h>
-
 #include "kernels/delta/update.hpp"
 #include "tests/kernels/delta/support.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {
@@ -17,7 +18,8 @@ struct outcome {
 double weighted(const std::vector<float>& x, const std::vector<float>& importance) {
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    sum += (importance.empty() ? 1.0 : static_cast<double>(importance[i])) * static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    sum += (importance.empty() ? 1.0 : static_cast<double>(importance[i])) * static_cast<double>(x[i]) *
+           static_cast<double>(x[i]);
   }
   return sum;
 }
@@ -52,7 +54,8 @@ TEST(choose, budgets_are_kept_and_more_bytes_never_do_less) {
       const outcome got = carry_out(*plan, parts, delta, importance);
       ASSERT_LE(got.bytes, budget);
       ASSERT_GE(got.benefit, 0.0);
-      const outcome much = carry_out(*choose_plan(delta.data(), weights, parts, 2 * budget + 64), parts, delta, importance);
+      const outcome much =
+          carry_out(*choose_plan(delta.data(), weights, parts, 2 * budget + 64), parts, delta, importance);
       ASSERT_GE(much.benefit, got.benefit * 0.97 - 1e-9) << budget;
     }
   }
@@ -80,9 +83,10 @@ TEST(choose, no_worse_than_any_single_format_of_the_same_size) {
       for (auto& v : delta) v = from.chance(0.9) ? v * 0.01F : v;  // a few values carry it all
     }
     if (weighted(delta, {}) == 0) continue;
-    for (const segment_plan fixed : {segment_plan{segment_format::dense, 1, 64, 0}, segment_plan{segment_format::dense, 2, 64, 0},
-                                     segment_plan{segment_format::dense, 4, 64, 0}, segment_plan{segment_format::dense, 16, 0, 0},
-                                     segment_plan{segment_format::sparse, 4, 64, 1}}) {
+    for (const segment_plan fixed :
+         {segment_plan{segment_format::dense, 1, 64, 0}, segment_plan{segment_format::dense, 2, 64, 0},
+          segment_plan{segment_format::dense, 4, 64, 0}, segment_plan{segment_format::dense, 16, 0, 0},
+          segment_plan{segment_format::sparse, 4, 64, 1}}) {
       update_plan plan;
       for (const segment& part : parts.segments) {
         plan.segments.push_back(fixed);

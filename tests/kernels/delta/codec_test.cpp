@@ -1,13 +1,14 @@
 #include "kernels/delta/codec.hpp"
 
-#include <algorithm>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "kernels/delta/codec_ams.hpp"
 #include "kernels/delta/codec_topk.hpp"
 #include "kernels/delta/update.hpp"
 #include "tests/kernels/delta/support.hpp"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {
@@ -61,6 +62,27 @@ TEST(codec, dwc_without_a_limit_is_as_good_as_fp16) {
   const auto payload = (*find_codec("dwc"))->encode({delta.data(), nullptr, parts, unlimited_bytes});
   const auto left = test::difference(delta, decoded(*payload, parts));
   EXPECT_LT(test::squares(left), test::squares(delta) * 1e-7);
+}
+
+TEST(codec, dwc_fills_its_budget_and_never_exceeds_it) {
+  rng from(6);
+  layout parts;
+  for (int i = 0; i < 12; ++i) parts.append("layer" + std::to_string(i), 16, 24);
+  const update_codec& dwc = **find_codec("dwc");
+  for (int round = 0; round < 60; ++round) {
+    const auto delta = test::values(test::shape::heavy, parts.total(), from);
+    const auto budget = static_cast<std::uint64_t>(std::exp(from.uniform(0.0, 9.0)));
+    const auto payload = dwc.encode({delta.data(), nullptr, parts, budget});
+    ASSERT_TRUE(payload.ok());
+    ASSERT_LE(payload->size(), budget);
+    if (budget > 200 && budget < 2 * parts.total()) {
+      ASSERT_GE(payload->size(), budget * 80 / 100) << budget;
+    }
+    ASSERT_LE(test::squares(test::difference(delta, decoded(*payload, parts))), test::squares(delta));
+  }
+  const std::vector<float> zero(parts.total(), 0.0F);
+  EXPECT_EQ(dwc.encode({zero.data(), nullptr, parts, 1})->size(), 1U);
+  EXPECT_EQ(dwc.encode({zero.data(), nullptr, parts, 0}).err().code, errc::invalid_argument);
 }
 
 TEST(codec, dwc_beats_the_comparators_at_their_own_size) {

@@ -1,10 +1,11 @@
 #include "kernels/delta/dense_groups.hpp"
 
-#include <algorithm>
-#include <gtest/gtest.h>
-
 #include "kernels/delta/half.hpp"
 #include "tests/kernels/delta/support.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {

@@ -1,6 +1,7 @@
 #include "kernels/delta/half.hpp"
 
 #include <cmath>
+
 #include <gtest/gtest.h>
 
 namespace freshet::delta {

@@ -1,9 +1,10 @@
 #include "kernels/delta/knapsack.hpp"
 
-#include <algorithm>
-#include <gtest/gtest.h>
-
 #include "kernels/base/rng.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {

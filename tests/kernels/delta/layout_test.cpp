@@ -1,8 +1,8 @@
 #include "kernels/delta/layout.hpp"
 
-#include <gtest/gtest.h>
-
 #include "tests/kernels/delta/support.hpp"
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {

@@ -1,9 +1,10 @@
 #include "kernels/delta/rice.hpp"
 
-#include <cmath>
-#include <gtest/gtest.h>
-
 #include "kernels/base/rng.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {
@@ -43,7 +44,8 @@ TEST(rice, within_three_percent_of_entropy_and_as_published) {
     double density, published_bits, published_bound;
   };
   // methods.md 1.3 rule 4.
-  const row table[] = {{0.2, 3.69, 3.61}, {0.1, 4.76, 4.69}, {0.05, 5.79, 5.73}, {0.01, 8.11, 8.08}, {0.001, 11.49, 11.41}};
+  const row table[] = {
+      {0.2, 3.69, 3.61}, {0.1, 4.76, 4.69}, {0.05, 5.79, 5.73}, {0.01, 8.11, 8.08}, {0.001, 11.49, 11.41}};
   rng from(7);
   for (const row& one : table) {
     EXPECT_NEAR(bound(one.density), one.published_bound, 0.01);

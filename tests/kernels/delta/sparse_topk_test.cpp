@@ -1,9 +1,10 @@
 #include "kernels/delta/sparse_topk.hpp"
 
-#include <algorithm>
-#include <gtest/gtest.h>
-
 #include "tests/kernels/delta/support.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {
@@ -86,7 +87,7 @@ TEST(sparse_topk, refuses_counts_padding_and_claims_without_bytes) {
   EXPECT_EQ(sparse({0, 0, 0x08, 0x00, 0x3c}).err().code, errc::corrupt);
   EXPECT_EQ(sparse({9, 0, 0x08, 0x00, 0x3c}).err().code, errc::corrupt);
   EXPECT_EQ(sparse({1, 0, 0x18, 0x00, 0x3c}).err().code, errc::corrupt);
-  EXPECT_EQ(sparse({1, 0, 0x00, 0x01, 0x3c}).err().code, errc::corrupt);   // position 8
+  EXPECT_EQ(sparse({1, 0, 0x00, 0x01, 0x3c}).err().code, errc::corrupt);  // position 8
   EXPECT_EQ(sparse({1, 32, 0xff, 0xff, 0xff, 0xff, 0xff}).err().code, errc::corrupt);
   const auto bitmap = [&](std::vector<std::uint8_t> bytes) {
     byte_reader in(bytes);

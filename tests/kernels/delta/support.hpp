@@ -1,32 +1,42 @@
 // What the tests of kernels/delta share: values from several distributions, layouts, squared error.
 #pragma once
 
+#include "kernels/base/rng.hpp"
+#include "kernels/delta/layout.hpp"
+
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "kernels/base/rng.hpp"
-#include "kernels/delta/layout.hpp"
-
 namespace freshet::delta::test {
 
 enum class shape { gauss, heavy, uniform, mostly_zero, constant, one_sided, tiny, huge, zero };
-inline constexpr shape all_shapes[] = {shape::gauss,    shape::heavy,     shape::uniform, shape::mostly_zero, shape::constant,
-                                       shape::one_sided, shape::tiny, shape::huge,    shape::zero};
+inline constexpr shape all_shapes[] = {shape::gauss,       shape::heavy,    shape::uniform,
+                                       shape::mostly_zero, shape::constant, shape::one_sided,
+                                       shape::tiny,        shape::huge,     shape::zero};
 inline constexpr std::size_t odd_sizes[] = {1, 2, 3, 7, 8, 9, 63, 64, 65, 127, 128, 129, 300, 1000};
 
 inline float draw(shape kind, rng& from) {
   switch (kind) {
-    case shape::gauss: return static_cast<float>(from.normal() * 1e-3);
-    case shape::heavy: return static_cast<float>(from.normal() * std::exp(2.0 * from.normal()) * 1e-4);
-    case shape::uniform: return static_cast<float>(from.uniform(-0.5, 0.5));
-    case shape::mostly_zero: return from.chance(0.05) ? static_cast<float>(from.normal()) : 0.0F;
-    case shape::constant: return -0.25F;
-    case shape::one_sided: return static_cast<float>(from.uniform(0.1, 1.0));
-    case shape::tiny: return static_cast<float>(from.normal() * 1e-20);
-    case shape::huge: return static_cast<float>(from.normal() * 1e20);
-    case shape::zero: return 0.0F;
+    case shape::gauss:
+      return static_cast<float>(from.normal() * 1e-3);
+    case shape::heavy:
+      return static_cast<float>(from.normal() * std::exp(2.0 * from.normal()) * 1e-4);
+    case shape::uniform:
+      return static_cast<float>(from.uniform(-0.5, 0.5));
+    case shape::mostly_zero:
+      return from.chance(0.05) ? static_cast<float>(from.normal()) : 0.0F;
+    case shape::constant:
+      return -0.25F;
+    case shape::one_sided:
+      return static_cast<float>(from.uniform(0.1, 1.0));
+    case shape::tiny:
+      return static_cast<float>(from.normal() * 1e-20);
+    case shape::huge:
+      return static_cast<float>(from.normal() * 1e20);
+    case shape::zero:
+      return 0.0F;
   }
   return 0.0F;
 }

@@ -1,9 +1,10 @@
 #include "kernels/delta/update.hpp"
 
-#include <algorithm>
-#include <gtest/gtest.h>
-
 #include "tests/kernels/delta/support.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace freshet::delta {
 namespace {
@@ -155,18 +156,18 @@ TEST(update, headers_that_lie_are_refused) {
   EXPECT_EQ(code({}), errc::truncated);
   EXPECT_EQ(code({9}), errc::unsupported);
   EXPECT_EQ(code({0, 0}), errc::corrupt);
-  EXPECT_EQ(code({1, 0, 0}), errc::corrupt);              // no segment
-  EXPECT_EQ(code({1, 0, 3}), errc::corrupt);              // more than there are
-  EXPECT_EQ(code({1, 0x80, 1}), errc::corrupt);           // exponent -128
-  EXPECT_EQ(code({1, 61, 1}), errc::corrupt);             // exponent 61
-  EXPECT_EQ(code({1, 0, 1, 2}), errc::corrupt);           // third segment of two
-  EXPECT_EQ(code({1, 0, 1, 0, 0x43}), errc::corrupt);     // format 4
-  EXPECT_EQ(code({1, 0, 1, 0, 0x03}), errc::corrupt);     // format skip
-  EXPECT_EQ(code({1, 0, 1, 0, 0x16}), errc::corrupt);     // seventh bit choice
-  EXPECT_EQ(code({1, 0, 1, 0, 0x13, 14}), errc::corrupt);  // group code
+  EXPECT_EQ(code({1, 0, 0}), errc::corrupt);                          // no segment
+  EXPECT_EQ(code({1, 0, 3}), errc::corrupt);                          // more than there are
+  EXPECT_EQ(code({1, 0x80, 1}), errc::corrupt);                       // exponent -128
+  EXPECT_EQ(code({1, 61, 1}), errc::corrupt);                         // exponent 61
+  EXPECT_EQ(code({1, 0, 1, 2}), errc::corrupt);                       // third segment of two
+  EXPECT_EQ(code({1, 0, 1, 0, 0x43}), errc::corrupt);                 // format 4
+  EXPECT_EQ(code({1, 0, 1, 0, 0x03}), errc::corrupt);                 // format skip
+  EXPECT_EQ(code({1, 0, 1, 0, 0x16}), errc::corrupt);                 // seventh bit choice
+  EXPECT_EQ(code({1, 0, 1, 0, 0x13, 14}), errc::corrupt);             // group code
   EXPECT_EQ(code({1, 0, 1, 0, 0x10, 0, 0, 0x7c, 0}), errc::corrupt);  // infinite scale
   EXPECT_EQ(code({2, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x28}), errc::too_large);
-  EXPECT_EQ(code({2, 20, 1, 2, 3}), errc::corrupt);       // not zstd
+  EXPECT_EQ(code({2, 20, 1, 2, 3}), errc::corrupt);  // not zstd
   EXPECT_EQ(code({3, 1, 2, 3}), errc::corrupt);
 }
 
