@@ -17,6 +17,10 @@ class latch {
     }
     opened_.notify_all();
   }
+  [[nodiscard]] bool is_open() const {
+    std::lock_guard lock(mutex_);
+    return open_;
+  }
   /// False when it did not happen within `timeout`.
   bool wait(std::chrono::milliseconds timeout) const {
     std::unique_lock lock(mutex_);

@@ -37,6 +37,7 @@ port_config port_settings(const node_options& o) {
   c.listen = o.listen;
   c.peers = o.peers;
   c.stats = o.stats;
+  for (const auto& role : o.roles) c.expected_roles.push_back(role.name);
   c.limits = o.limits;
   return c;
 }
@@ -133,6 +134,7 @@ traffic_snapshot node::traffic() const { return state_->port->traffic->snapshot(
 std::vector<child_health> node::health() const { return state_->board->snapshot(); }
 
 bool node::failed() const {
+  if (!state_->stopped && state_->port->closed->is_open()) return true;
   for (const auto& child : state_->board->snapshot())
     if (child.state == child_state::given_up) return true;
   return false;

@@ -7,7 +7,7 @@
 //   ...
 //   cloud.value()->stop(std::chrono::seconds(5));
 //
-// Thread contract: one owner; traffic(), health() and failed() from any thread.
+// Thread contract: one owner; traffic() and health() from any thread.
 #pragma once
 
 #include <chrono>
@@ -78,7 +78,7 @@ class node {
   void connect(const std::string& peer, const std::string& endpoint);
   [[nodiscard]] traffic_snapshot traffic() const;
   [[nodiscard]] std::vector<child_health> health() const;
-  /// True once a role has been given up.
+  /// True once a role has been given up, or the port has ended by itself.
   [[nodiscard]] bool failed() const;
 
  private:

@@ -70,7 +70,6 @@ void role_engine::start() {
 void role_engine::deliver(topology::parcel p, time_point arrived) {
   now_ = options_.clock->now();
   waited_.add(now_ - arrived);
-  const topology::address sender = p.head.from;
   for (auto& [from, message] : links_.receive(std::move(p), now_)) {
     now_ = options_.clock->now();
     core_->handle(from, message, now_, *this);
@@ -78,7 +77,7 @@ void role_engine::deliver(topology::parcel p, time_point arrived) {
     ++handled_;
   }
   wants_work_ = true;
-  links_.grant(sender, core_->capacity(sender), now_);
+  grant_all();
 }
 
 void role_engine::work() {

@@ -48,6 +48,8 @@ struct port_config {
   std::vector<std::string> listen;               ///< endpoints: inproc://, ipc://, tcp:// (loopback only)
   std::map<std::string, std::string> peers;      ///< node -> endpoint
   std::optional<topology::address> stats;        ///< where the port's own role_report goes, once a second
+  /// Roles that are about to register. What comes for them earlier waits, a little of it.
+  std::vector<std::string> expected_roles;
   std::optional<epoch> life;                     ///< drawn at random when empty
   port_limits limits;
 };

@@ -1,0 +1,131 @@
+#include "actors/port/inbound.hpp"
+
+#include <cstdio>
+#include <utility>
+
+#include "topology/wire/codec.hpp"
+
+namespace freshet::port {
+
+namespace {
+
+constexpr std::size_t most_early = 64;
+
+// Binary ids come from outside: made readable before they reach a log.
+std::string printable(const std::string& text) {
+  std::string out;
+  for (char c : text.substr(0, 64)) out += c >= 0x20 && c < 0x7f ? c : '?';
+  return out;
+}
+
+}  // namespace
+
+std::string routing_id_of(const std::string& node, epoch life) {
+  char hex[17];
+  std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(life.value));
+  return node + "#" + hex;
+}
+
+std::string node_of_routing_id(const std::string& routing_id) {
+  const auto mark = routing_id.rfind('#');
+  return mark == std::string::npos ? std::string() : routing_id.substr(0, mark);
+}
+
+inbound::inbound(setup s)
+    : setup_(std::move(s)),
+      conduct_({setup_.limits.strikes, setup_.limits.strike_window, setup_.limits.cut_off_time,
+                setup_.limits.learned_peers}) {
+  for (const auto& role : setup_.expected_roles) early_[role];
+}
+
+void inbound::register_role(const std::string& role, receiver to) {
+  auto& registered = roles_[role] = std::move(to);
+  auto waiting = early_.extract(role);
+  if (waiting.empty()) return;
+  for (auto& p : waiting.mapped()) registered(std::move(p.what), p.arrived);
+}
+
+inbound::consequence inbound::take(received message, const std::string& node, const std::string& sender,
+                                   time_point now) {
+  if (conduct_.is_cut_off(sender, now)) {
+    setup_.traffic->update_faults([](rt::port_faults& f) { ++f.cut_off; });
+    return {};
+  }
+  if (message.too_many_frames) {
+    malformed(sender, "more than " + std::to_string(setup_.limits.wire.frames) + " frames", now);
+    return {};
+  }
+  auto decoded = topology::decode(message.frames, setup_.limits.wire);
+  if (!decoded) return not_understood(message, decoded.err(), node, sender, now);
+  auto p = std::move(decoded).value();
+  if (!identity_holds(p.head, node)) {
+    setup_.traffic->update_faults([](rt::port_faults& f) { ++f.wrong_identity; });
+    strike(sender, now);
+    return {};
+  }
+  setup_.traffic->count(rt::direction::in, node, p.head.from, p.head.to, message.wire_bytes);
+  deliver(std::move(p), now);
+  return {true, std::nullopt};
+}
+
+bool inbound::identity_holds(const topology::envelope& head, const std::string& node) const {
+  return !node.empty() && head.from.node == node && head.to.node == setup_.node;
+}
+
+inbound::consequence inbound::not_understood(const received& message, const error& why, const std::string& node,
+                                             const std::string& sender, time_point now) {
+  if (why.code != errc::unsupported || message.frames.empty()) {
+    malformed(sender, why.text(), now);
+    return {};
+  }
+  auto head = topology::decode_envelope(message.frames.front(), setup_.limits.wire);
+  if (!head || !identity_holds(*head, node)) {
+    malformed(sender, why.text(), now);
+    return {};
+  }
+  // A newer peer, not a bad one: it is told, and nothing is held against it. Errors are not
+  // answered, or two nodes could do nothing else for ever.
+  setup_.traffic->update_faults([](rt::port_faults& f) { ++f.unknown_type; });
+  consequence c;
+  c.genuine = true;
+  if (head->type == topology::message_traits<topology::error_reply>::number) return c;
+  topology::parcel reply;
+  reply.head.from = {setup_.node, "port"};
+  reply.head.to = head->from;
+  reply.head.life = setup_.life;
+  reply.head.correlation = head->correlation;
+  reply.body = topology::error_reply{static_cast<std::uint8_t>(why.code), why.context, head->type};
+  c.reply = std::move(reply);
+  return c;
+}
+
+void inbound::deliver(topology::parcel p, time_point now) {
+  auto found = roles_.find(p.head.to.role);
+  if (found == roles_.end()) {
+    // A node's first hellos often outrun its roles; without this each would cost a hello period.
+    auto expected = early_.find(p.head.to.role);
+    if (expected != early_.end() && expected->second.size() < most_early) {
+      expected->second.push_back({std::move(p), now});
+      return;
+    }
+    setup_.traffic->update_faults([](rt::port_faults& f) { ++f.no_such_role; });
+    return;
+  }
+  if (!found->second(std::move(p), now)) setup_.traffic->update_faults([](rt::port_faults& f) { ++f.mailbox_full; });
+}
+
+void inbound::malformed(const std::string& sender, const std::string& why, time_point now) {
+  setup_.traffic->update_faults([](rt::port_faults& f) { ++f.malformed; });
+  setup_.log->debug("{}: malformed message from {}: {}", setup_.node, printable(sender), why);
+  strike(sender, now);
+}
+
+void inbound::strike(const std::string& sender, time_point now) {
+  if (!conduct_.strike(sender, now)) return;
+  setup_.traffic->update_faults([](rt::port_faults& f) { ++f.cut_offs; });
+  setup_.log->warn("{}: {} is cut off for {} ms: it keeps sending what does not decode or is not its own", setup_.node,
+                   printable(sender),
+                   std::chrono::duration_cast<std::chrono::milliseconds>(setup_.limits.cut_off_time).count());
+}
+
+}  // namespace freshet::port

@@ -1,0 +1,72 @@
+// The way in: judges what a socket received. Decoded, from whom it says it is and meant for this
+// node, it goes to its role; all else is counted, and a sender that keeps it up is cut off.
+// Thread contract: owned by the port's thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <spdlog/logger.h>
+
+#include "actors/port/conduct.hpp"
+#include "actors/port/sockets.hpp"
+#include "actors/rt/traffic.hpp"
+#include "actors/rt/transport.hpp"
+#include "topology/wire/parcel.hpp"
+
+namespace freshet::port {
+
+/// Takes a parcel into a role's mailbox; false when that is full.
+using receiver = std::function<bool(topology::parcel, time_point arrived)>;
+
+class inbound {
+ public:
+  struct setup {
+    std::string node;
+    epoch life;
+    rt::port_limits limits;
+    std::vector<std::string> expected_roles;   ///< a few early parcels wait for these
+    std::shared_ptr<rt::traffic_meter> traffic;
+    std::shared_ptr<spdlog::logger> log;
+  };
+  /// What a message asks of the port beyond its delivery.
+  struct consequence {
+    bool genuine = false;                      ///< its sender is who it says it is
+    std::optional<topology::parcel> reply;     ///< to be sent back
+  };
+
+  explicit inbound(setup s);
+
+  void register_role(const std::string& role, receiver to);
+  /// `node` is who must have sent it; `sender` is what a cut-off goes by (a routing id, a peer).
+  consequence take(received message, const std::string& node, const std::string& sender, time_point now);
+
+ private:
+  void malformed(const std::string& sender, const std::string& why, time_point now);
+  void strike(const std::string& sender, time_point now);
+  [[nodiscard]] bool identity_holds(const topology::envelope& head, const std::string& node) const;
+  consequence not_understood(const received& message, const error& why, const std::string& node,
+                             const std::string& sender, time_point now);
+  void deliver(topology::parcel p, time_point now);
+
+  setup setup_;
+  conduct conduct_;
+  struct early_parcel {
+    topology::parcel what;
+    time_point arrived;
+  };
+  std::map<std::string, receiver> roles_;
+  std::map<std::string, std::deque<early_parcel>> early_;   ///< by expected role, until it registers
+};
+
+/// The node in a routing id "node#life"; empty when it has another form.
+[[nodiscard]] std::string node_of_routing_id(const std::string& routing_id);
+[[nodiscard]] std::string routing_id_of(const std::string& node, epoch life);
+
+}  // namespace freshet::port

@@ -1,0 +1,163 @@
+#include "actors/port/outbound.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/port/endpoint.hpp"
+#include "actors/port/sockets.hpp"
+#include "topology/wire/codec.hpp"
+
+namespace freshet::port {
+
+result<void> outbound::connect(const std::string& node, const std::string& endpoint) {
+  FRESHET_TRY(check_endpoint(endpoint, false));
+  auto found = configured_.find(node);
+  if (found == configured_.end())
+    found = configured_.emplace(node, configured_peer{endpoint, 0, std::nullopt, send_queue(setup_.limits.queue)}).first;
+  auto& peer = found->second;
+  peer.endpoint = endpoint;
+  peer.generation = 0;
+  peer.socket.reset();
+  if (is_inproc(endpoint)) {
+    follow_inproc();
+    return {};
+  }
+  return open_socket(peer);
+}
+
+result<void> outbound::open_socket(configured_peer& peer) {
+  peer.socket.emplace(make_dealer(setup_.context->sockets(), setup_.limits, setup_.routing_id));
+  auto connected = port::connect(*peer.socket, peer.endpoint);
+  if (!connected) peer.socket.reset();
+  return connected;
+}
+
+void outbound::follow_inproc() {
+  for (auto& [node, peer] : configured_) {
+    if (!is_inproc(peer.endpoint)) continue;
+    const auto generation = setup_.context->generation(peer.endpoint);
+    if (generation == peer.generation) continue;
+    peer.socket.reset();
+    peer.generation = generation;
+    if (generation == 0) continue;
+    auto opened = open_socket(peer);
+    if (!opened) setup_.log->warn("{}: {}", setup_.node, opened.err().text());
+  }
+}
+
+void outbound::learn(const std::string& node, const std::string& routing_id, time_point now) {
+  if (configured_.count(node) != 0) return;
+  auto found = learned_.find(node);
+  if (found == learned_.end()) {
+    make_room_for_learned();
+    found = learned_.emplace(node, learned_peer{routing_id, now, send_queue(setup_.limits.queue)}).first;
+  }
+  found->second.routing_id = routing_id;
+  found->second.heard = now;
+}
+
+void outbound::make_room_for_learned() {
+  if (learned_.size() < setup_.limits.learned_peers) return;
+  auto oldest = std::min_element(learned_.begin(), learned_.end(),
+                                 [](const auto& a, const auto& b) { return a.second.heard < b.second.heard; });
+  waiting_learned_.erase(oldest->first);
+  learned_.erase(oldest);
+}
+
+void outbound::submit(const topology::parcel& p) {
+  const auto& to = p.head.to;
+  auto direct = configured_.find(to.node);
+  auto known = direct == configured_.end() ? learned_.find(to.node) : learned_.end();
+  if (direct == configured_.end() && known == learned_.end()) {
+    setup_.traffic->update_faults([](rt::port_faults& f) { ++f.unroutable; });
+    return;
+  }
+  auto frames = topology::encode(p, setup_.limits.wire);
+  if (!frames) {
+    setup_.traffic->update_faults([](rt::port_faults& f) { ++f.not_encodable; });
+    const auto type = topology::number_of(p.body);
+    if (logged_types_.insert(type).second)
+      setup_.log->error("{}: {} from {} to {} cannot be sent: {}", setup_.node, topology::name_of(p.body),
+                        p.head.from.text(), to.text(), frames.err().text());
+    return;
+  }
+  outgoing message;
+  message.frames = std::move(frames).value();
+  message.wire_bytes = wire_bytes(message.frames);
+  message.control = topology::delivery_of(p.body) == topology::delivery::control;
+  message.from = p.head.from;
+  message.to = to;
+  if (direct != configured_.end()) {
+    enqueue(direct->first, direct->second.queue, std::move(message));
+    return;
+  }
+  enqueue(known->first, known->second.queue, std::move(message));
+  waiting_learned_.insert(known->first);
+}
+
+void outbound::enqueue(const std::string& node, send_queue& queue, outgoing message) {
+  const auto dropped = queue.push(std::move(message));
+  if (dropped.control == 0 && dropped.bulk == 0) return;
+  setup_.traffic->update_peer(node, [&](rt::peer_traffic& p) {
+    p.dropped_control += dropped.control;
+    p.dropped_bulk += dropped.bulk;
+  });
+}
+
+void outbound::send_waiting() {
+  for (auto& [node, peer] : configured_) {
+    if (peer.queue.empty()) continue;
+    if (peer.socket) drain(node, peer.queue, *peer.socket, nullptr);
+    show_depth(node, peer.queue);
+  }
+  for (auto i = waiting_learned_.begin(); i != waiting_learned_.end();) {
+    auto& peer = learned_.at(*i);
+    const bool sent_all = drain(*i, peer.queue, router_, &peer.routing_id);
+    show_depth(*i, peer.queue);
+    i = sent_all ? waiting_learned_.erase(i) : std::next(i);
+  }
+}
+
+bool outbound::drain(const std::string& node, send_queue& queue, zmq::socket_t& socket, const std::string* routing_id) {
+  while (!queue.empty()) {
+    const auto& message = queue.front();
+    const auto outcome = send(socket, routing_id, message.frames);
+    if (outcome == send_outcome::would_block) return false;
+    if (outcome == send_outcome::sent) {
+      setup_.traffic->count(rt::direction::out, node, message.from, message.to, message.wire_bytes);
+    } else {
+      // Nobody there: the links send again what matters once the peer speaks.
+      setup_.traffic->update_peer(node, [](rt::peer_traffic& p) { ++p.unreachable; });
+    }
+    queue.pop();
+  }
+  return true;
+}
+
+void outbound::show_depth(const std::string& node, const send_queue& queue) {
+  setup_.traffic->update_peer(node, [&](rt::peer_traffic& p) {
+    p.queued_messages = queue.messages();
+    p.queued_bytes = queue.bytes();
+  });
+}
+
+bool outbound::empty() const {
+  return waiting_learned_.empty() &&
+         std::all_of(configured_.begin(), configured_.end(), [](const auto& p) { return p.second.queue.empty(); });
+}
+
+std::vector<outbound::dealer> outbound::dealers() {
+  std::vector<dealer> open;
+  open.reserve(configured_.size());
+  for (auto& [node, peer] : configured_)
+    if (peer.socket) open.push_back({node, &*peer.socket, !peer.queue.empty()});
+  return open;
+}
+
+void outbound::close() {
+  configured_.clear();
+  learned_.clear();
+  waiting_learned_.clear();
+}
+
+}  // namespace freshet::port

@@ -1,0 +1,90 @@
+// The way out of a node: which socket reaches whom, and what waits in front of it. A node named in
+// the configuration (and the node itself) has a dealer of its own; a node that connected to us is
+// reached through the router by the routing id under which it last spoke.
+// Thread contract: owned by the port's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <spdlog/logger.h>
+#include <zmq.hpp>
+
+#include "actors/port/send_queue.hpp"
+#include "actors/port/socket_context.hpp"
+#include "actors/rt/traffic.hpp"
+#include "actors/rt/transport.hpp"
+#include "topology/wire/parcel.hpp"
+
+namespace freshet::port {
+
+class outbound {
+ public:
+  struct setup {
+    std::string node;
+    std::string routing_id;                    ///< of our dealers: node and life
+    rt::port_limits limits;
+    std::shared_ptr<socket_context> context;
+    std::shared_ptr<rt::traffic_meter> traffic;
+    std::shared_ptr<spdlog::logger> log;
+  };
+
+  outbound(setup s, zmq::socket_t& router) : setup_(std::move(s)), router_(router) {}
+
+  result<void> connect(const std::string& node, const std::string& endpoint);
+  /// `node` spoke with this routing id; replies go there unless it has a dealer.
+  void learn(const std::string& node, const std::string& routing_id, time_point now);
+
+  /// Encodes and queues; send_waiting() puts it on the wire.
+  void submit(const topology::parcel& p);
+  void send_waiting();
+  [[nodiscard]] bool empty() const;
+  /// True while something waits for a peer behind the router: ZeroMQ tells of room only for all
+  /// of its peers together, so these are looked at by time.
+  [[nodiscard]] bool must_look_again() const { return !waiting_learned_.empty(); }
+  /// Inproc peers that came, went or were replaced.
+  void follow_inproc();
+
+  struct dealer {
+    std::string node;
+    zmq::socket_t* socket;
+    bool wants_room;
+  };
+  /// The dealers that are open now, for polling. Valid until the next call that connects.
+  [[nodiscard]] std::vector<dealer> dealers();
+  void close();
+
+ private:
+  struct configured_peer {
+    std::string endpoint;
+    std::uint64_t generation = 0;            ///< of the inproc binding that the socket is joined to
+    std::optional<zmq::socket_t> socket;     ///< empty while an inproc peer is not there
+    send_queue queue;
+  };
+  struct learned_peer {
+    std::string routing_id;
+    time_point heard;
+    send_queue queue;
+  };
+
+  result<void> open_socket(configured_peer& peer);
+  void enqueue(const std::string& node, send_queue& queue, outgoing message);
+  /// True when the queue is empty afterwards.
+  bool drain(const std::string& node, send_queue& queue, zmq::socket_t& socket, const std::string* routing_id);
+  void show_depth(const std::string& node, const send_queue& queue);
+  void make_room_for_learned();
+
+  setup setup_;
+  zmq::socket_t& router_;
+  std::map<std::string, configured_peer> configured_;
+  std::map<std::string, learned_peer> learned_;
+  std::set<std::string> waiting_learned_;
+  std::set<std::uint16_t> logged_types_;     ///< whose failure to encode was logged
+};
+
+}  // namespace freshet::port

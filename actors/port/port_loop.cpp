@@ -1,0 +1,148 @@
+#include "actors/port/port_loop.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <unistd.h>
+
+#include "actors/port/endpoint.hpp"
+#include "actors/port/sockets.hpp"
+
+namespace freshet::port {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds forever{-1};
+// How long a peer behind the router is left alone when it has no room.
+constexpr milliseconds look_again{5};
+constexpr duration report_period = std::chrono::seconds(1);
+
+milliseconds until(time_point then, time_point now) {
+  // Rounded up, or the last fraction of a millisecond would be spent spinning.
+  return std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(then - now));
+}
+
+milliseconds sooner(milliseconds a, milliseconds b) { return a == forever ? b : std::min(a, b); }
+
+}  // namespace
+
+port_loop::port_loop(setup s)
+    : setup_(std::move(s)),
+      routing_id_(routing_id_of(setup_.config.node, setup_.life)),
+      inbound_({setup_.config.node, setup_.life, setup_.config.limits, setup_.config.expected_roles, setup_.traffic,
+                setup_.log}) {}
+
+port_loop::~port_loop() { close(); }
+
+result<std::vector<std::string>> port_loop::open() {
+  const auto& config = setup_.config;
+  router_ = make_router(setup_.context->sockets(), config.limits);
+  outbound_ = std::make_unique<outbound>(
+      outbound::setup{config.node, routing_id_, config.limits, setup_.context, setup_.traffic, setup_.log}, router_);
+  // Roles of this node reach each other through this endpoint: the same path as to any other node.
+  std::vector<std::string> endpoints = config.listen;
+  const std::string self = "inproc://freshet/" + routing_id_;
+  endpoints.push_back(self);
+  for (const auto& endpoint : endpoints) {
+    FRESHET_TRY(check_endpoint(endpoint, true));
+    FRESHET_TRY_ASSIGN(auto actual, bind(router_, endpoint));
+    bound_.push_back(actual);
+    if (is_inproc(actual)) setup_.context->announce(actual);
+  }
+  FRESHET_TRY(outbound_->connect(config.node, self));
+  for (const auto& [node, endpoint] : config.peers) FRESHET_TRY(outbound_->connect(node, endpoint));
+  subscription_ = setup_.context->subscribe([wake = setup_.wake] { wake->wake(); });
+  outbound_->follow_inproc();
+  started_ = setup_.clock->now();
+  if (config.stats) next_report_ = started_ + report_period;
+  return std::vector<std::string>(bound_.begin(), bound_.end() - 1);
+}
+
+void port_loop::connect(const std::string& node, const std::string& endpoint) {
+  auto connected = outbound_->connect(node, endpoint);
+  if (!connected) setup_.log->error("{}: {}", setup_.config.node, connected.err().text());
+}
+
+void port_loop::submit(const std::vector<topology::parcel>& parcels) {
+  for (const auto& p : parcels) outbound_->submit(p);
+}
+
+milliseconds port_loop::patience(time_point now) const {
+  milliseconds wait = forever;
+  if (next_report_) wait = sooner(wait, until(*next_report_, now));
+  if (stop_at_) wait = sooner(wait, until(*stop_at_, now));
+  if (outbound_->must_look_again()) wait = sooner(wait, look_again);
+  return wait;
+}
+
+void port_loop::wait_and_receive() {
+  auto dealers = outbound_->dealers();
+  std::vector<zmq::pollitem_t> items;
+  items.reserve(dealers.size() + 2);
+  items.push_back({nullptr, setup_.wake->fd(), ZMQ_POLLIN, 0});
+  items.push_back({router_.handle(), 0, ZMQ_POLLIN, 0});
+  for (const auto& d : dealers)
+    items.push_back({d.socket->handle(), 0, static_cast<short>(d.wants_room ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN), 0});
+  try {
+    zmq::poll(items, patience(setup_.clock->now()));
+  } catch (const zmq::error_t& e) {
+    if (e.num() != EINTR) throw;
+    return;
+  }
+  const time_point now = setup_.clock->now();
+  if (items[0].revents & ZMQ_POLLIN) setup_.wake->clear();
+  if (items[1].revents & ZMQ_POLLIN) receive_from(router_, nullptr, now);
+  for (std::size_t i = 0; i < dealers.size(); ++i)
+    if (items[i + 2].revents & ZMQ_POLLIN) receive_from(*dealers[i].socket, &dealers[i].node, now);
+  if (items[0].revents & ZMQ_POLLIN) outbound_->follow_inproc();
+  if (next_report_ && now >= *next_report_) report(now);
+}
+
+void port_loop::receive_from(zmq::socket_t& socket, const std::string* peer, time_point now) {
+  const auto& limits = setup_.config.limits;
+  for (std::size_t n = 0; n < limits.messages_per_round; ++n) {
+    auto message = receive(socket, peer == nullptr, limits.wire.frames);
+    if (!message) return;
+    const std::string routing_id = message->routing_id;
+    const std::string node = peer ? *peer : node_of_routing_id(routing_id);
+    auto outcome = inbound_.take(std::move(*message), node, peer ? *peer : routing_id, now);
+    if (outcome.genuine && !peer) outbound_->learn(node, routing_id, now);
+    if (outcome.reply) outbound_->submit(*outcome.reply);
+  }
+}
+
+void port_loop::report(time_point now) {
+  next_report_ = now + report_period;
+  topology::parcel p;
+  p.head.from = {setup_.config.node, "port"};
+  p.head.to = *setup_.config.stats;
+  p.head.life = setup_.life;
+  p.body = topology::role_report{
+      setup_.config.node, "port", static_cast<std::uint32_t>(::getpid()),
+      static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now - started_).count()),
+      setup_.traffic->snapshot().json()};
+  outbound_->submit(p);
+}
+
+void port_loop::begin_stop() {
+  if (!stop_at_) stop_at_ = setup_.clock->now() + setup_.config.limits.linger;
+  next_report_.reset();
+}
+
+bool port_loop::done() const { return stop_at_ && (outbound_->empty() || setup_.clock->now() >= *stop_at_); }
+
+void port_loop::close() {
+  if (subscription_) setup_.context->unsubscribe(*subscription_);
+  subscription_.reset();
+  if (outbound_) outbound_->close();
+  for (const auto& endpoint : bound_) {
+    if (is_inproc(endpoint)) setup_.context->withdraw(endpoint);
+    unbind(router_, endpoint);
+  }
+  bound_.clear();
+  router_.close();
+}
+
+}  // namespace freshet::port

@@ -1,0 +1,51 @@
+// ZeroMQ sockets as this project sets them up, and messages between host tensors and frames
+// without a copy in either direction. Errors of the outside are values here; nothing throws.
+// Thread contract: a socket belongs to the thread that uses it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <zmq.hpp>
+
+#include "actors/rt/transport.hpp"
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/result.hpp"
+
+namespace freshet::port {
+
+/// Bytes of a message on the wire: each frame with its ZMTP header.
+[[nodiscard]] std::uint64_t wire_bytes(const std::vector<host_tensor>& frames);
+
+/// Incoming side: knows its senders by routing id, and says when one is not there.
+zmq::socket_t make_router(zmq::context_t& context, const rt::port_limits& limits);
+/// Outgoing side, one a peer. Takes messages only while it has a connection.
+zmq::socket_t make_dealer(zmq::context_t& context, const rt::port_limits& limits, const std::string& routing_id);
+
+/// Returns the endpoint as bound. Waits a moment for a name that its former owner is letting go.
+result<std::string> bind(zmq::socket_t& socket, const std::string& endpoint);
+result<void> connect(zmq::socket_t& socket, const std::string& endpoint);
+/// Gives an inproc name free at once, a tcp port soon after. The path of an ipc endpoint stays:
+/// removing it could hit a successor's, and the next to bind replaces it.
+void unbind(zmq::socket_t& socket, const std::string& endpoint);
+
+enum class send_outcome : std::uint8_t { sent, would_block, unreachable };
+
+/// All frames or none. `routing_id` (routers only) goes in front. The frames' memory is shared
+/// with the socket until it is on its way.
+send_outcome send(zmq::socket_t& socket, const std::string* routing_id, const std::vector<host_tensor>& frames);
+
+struct received {
+  std::string routing_id;               ///< empty from a dealer
+  std::vector<host_tensor> frames;      ///< share the memory of the ZeroMQ messages
+  std::uint64_t wire_bytes = 0;         ///< of all frames, also of those beyond the limit
+  bool too_many_frames = false;         ///< the rest was read and dropped
+};
+
+/// The next message, or nothing when none is there now.
+std::optional<received> receive(zmq::socket_t& socket, bool from_router, std::size_t most_frames);
+
+}  // namespace freshet::port
