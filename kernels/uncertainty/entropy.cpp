@@ -13,7 +13,7 @@ namespace {
 // With d = z - max, e = exp(d), S = 1 + sum of the others' e:  H = log S - (sum e d) / S.
 template <std::size_t B>
 FRESHET_INLINE void entropy_body(const float* logits, std::size_t rows, std::size_t width, float* out) {
-  const lanes<B> smallest = lanes<B>::all(-87.0f);  // where exponential() stops; keeps 0 * infinity out
+  const lanes<B> lowest = lanes<B>::all(lowest_exponent);  // where e is 0 already: keeps 0 * infinity out
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * width;
     const float max = row_max<B>(row, width);
@@ -21,17 +21,17 @@ FRESHET_INLINE void entropy_body(const float* logits, std::size_t rows, std::siz
     lanes<B> weighted = sum;
     std::size_t i = 0;
     for (; i + lane_count <= width; i += lane_count) {
-      const lanes<B> d = max_of(lanes<B>::load(row + i) - max, smallest);
+      const lanes<B> d = lanes<B>::load(row + i) - max;
       const lanes<B> e = exponential(d);
       sum += e;
-      weighted += e * d;
+      weighted += where_less(lowest, d, e * d);
     }
     if (i < width) {
-      // The padding adds exp(-87): lost in the sums.
-      const lanes<B> d = max_of(lanes<B>::load_tail(row + i, width - i, lowest_logit) - max, smallest);
-      const lanes<B> e = exponential(d);
+      // What pads the row is exactly the lowest logit; it must not count even if the maximum is as low.
+      const lanes<B> d = lanes<B>::load_tail(row + i, width - i, lowest_logit) - max;
+      const lanes<B> e = exponential(d) * lanes<B>::ones(width - i);
       sum += e;
-      weighted += e * d;
+      weighted += where_less(lowest, d, e * d);
     }
     const float total = sum_of(sum);
     out[r] = std::log(total) - sum_of(weighted) / total;

@@ -9,38 +9,39 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-// `out` becomes the number of lanes that held, once raised to `floor`, something other than a finite
-// number. The comparisons are turned so that NaN, which is never less, fails them.
+// `out` becomes the number of lanes that held nothing but finite numbers (and minus infinity, unless
+// it is refused). NaN is never less than anything, so it fails.
 template <std::size_t B>
-FRESHET_INLINE void outside_body(const float* values, std::size_t count, float floor, float* out) {
-  const lanes<B> lowest = lanes<B>::all(floor);
-  const lanes<B> below = lanes<B>::all(-infinity);
-  const lanes<B> above = lanes<B>::all(infinity);
-  const lanes<B> one = lanes<B>::all(1.0f);
-  lanes<B> bad = lanes<B>::all(0.0f);
-  for (std::size_t i = 0; i < count; i += lane_count) {
-    const lanes<B> x = max_of(
-        i + lane_count <= count ? lanes<B>::load(values + i) : lanes<B>::load_tail(values + i, count - i, 0.0f), lowest);
-    bad = if_less(below, x, bad, one);
-    bad = if_less(x, above, bad, one);
+FRESHET_INLINE void fine_lanes_body(const float* values, std::size_t count, bool refuse_minus, float* out) {
+  const lanes<B> minus = lanes<B>::all(-infinity);
+  const lanes<B> plus = lanes<B>::all(infinity);
+  lanes<B> fine = lanes<B>::all(1.0f);
+  std::size_t i = 0;
+  for (; i + lane_count <= count; i += lane_count) {
+    const lanes<B> x = lanes<B>::load(values + i);
+    fine = where_less(x, plus, fine);
+    if (refuse_minus) fine = where_less(minus, x, fine);
   }
-  *out = sum_of(bad);
+  if (i < count) {
+    const lanes<B> x = lanes<B>::load_tail(values + i, count - i, 0.0f);
+    fine = where_less(x, plus, fine);
+    if (refuse_minus) fine = where_less(minus, x, fine);
+  }
+  *out = sum_of(fine);
 }
-FRESHET_LANES_KERNEL(outside_kernel, outside_body, (const float* values, std::size_t count, float floor, float* out),
-                     (values, count, floor, out))
+FRESHET_LANES_KERNEL(fine_lanes_kernel, fine_lanes_body,
+                     (const float* values, std::size_t count, bool refuse_minus, float* out),
+                     (values, count, refuse_minus, out))
 
-bool inside(const float* values, std::size_t count, float floor) {
-  float outside = 0;
-  pick_outside_kernel(best_instruction_set())(values, count, floor, &outside);
-  return outside == 0;
+bool fine(const float* values, std::size_t count, bool refuse_minus) {
+  float lanes_fine = 0;
+  pick_fine_lanes_kernel(best_instruction_set())(values, count, refuse_minus, &lanes_fine);
+  return lanes_fine == static_cast<float>(lane_count);
 }
 
 }  // namespace
 
-bool all_finite(const float* values, std::size_t count) { return inside(values, count, -infinity); }
-
-bool all_logits(const float* values, std::size_t count) {
-  return inside(values, count, std::numeric_limits<float>::lowest());
-}
+bool all_finite(const float* values, std::size_t count) { return fine(values, count, true); }
+bool all_logits(const float* values, std::size_t count) { return fine(values, count, false); }
 
 }  // namespace freshet::uncertainty

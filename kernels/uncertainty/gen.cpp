@@ -17,7 +17,7 @@ FRESHET_INLINE lanes<B> gen_terms(const lanes<B>& x, float max, float log_sum, f
   const lanes<B> log_p = (x - max) - log_sum;
   const lanes<B> p = min_of(exponential(log_p), lanes<B>::all(0.5f));  // above 1/2 by rounding only
   const lanes<B> log_rest = logarithm(lanes<B>::all(1.0f) - p);
-  return if_less(x, lanes<B>::all(max), exponential((log_p + log_rest) * gamma), lanes<B>::all(0.0f));
+  return where_less(x, lanes<B>::all(max), exponential((log_p + log_rest) * gamma));
 }
 
 template <std::size_t B>

@@ -1,12 +1,11 @@
 // Sixteen floats at a time, for the fast versions of the scores. One body is compiled for the
 // baseline machine and for AVX2 and chosen at run time. The order of additions is the same in both
 // and neither fuses multiply with add, so both give the same bits: a decision does not depend on
-// the processor. Included by .cpp files of this folder only.
+// the processor. (AVX-512 was tried: no faster here.) Included by .cpp files of this folder only.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 namespace freshet::uncertainty {
 
@@ -47,11 +46,13 @@ struct native;
 template <>
 struct native<16> {
   typedef float floats __attribute__((vector_size(16)));
+  typedef float in_memory __attribute__((vector_size(16), aligned(4), may_alias));
   typedef std::int32_t bits __attribute__((vector_size(16)));
 };
 template <>
 struct native<32> {
   typedef float floats __attribute__((vector_size(32)));
+  typedef float in_memory __attribute__((vector_size(32), aligned(4), may_alias));
   typedef std::int32_t bits __attribute__((vector_size(32)));
 };
 
@@ -62,6 +63,9 @@ struct lanes {
   static constexpr std::size_t parts = lane_count * sizeof(float) / Bytes;
   using floats = typename native<Bytes>::floats;
   using bits = typename native<Bytes>::bits;
+  // Vectors in memory need no alignment. (Through memcpy, compilers move them in smaller pieces.)
+  using in_memory = typename native<Bytes>::in_memory;
+  static constexpr std::size_t per_part = Bytes / sizeof(float);
   floats part[parts];
 
   FRESHET_INLINE static lanes all(float x) {
@@ -71,7 +75,7 @@ struct lanes {
   }
   FRESHET_INLINE static lanes load(const float* from) {
     lanes v;
-    std::memcpy(v.part, from, sizeof v.part);
+    for (std::size_t i = 0; i < parts; ++i) v.part[i] = *reinterpret_cast<const in_memory*>(from + i * per_part);
     return v;
   }
   /// The first `count` from memory, `fill` for the rest.
@@ -86,7 +90,9 @@ struct lanes {
     for (std::size_t i = 0; i < lane_count; ++i) padded[i] = i < count ? 1.0f : 0.0f;
     return load(padded);
   }
-  FRESHET_INLINE void store(float* to) const { std::memcpy(to, part, sizeof part); }
+  FRESHET_INLINE void store(float* to) const {
+    for (std::size_t i = 0; i < parts; ++i) *reinterpret_cast<in_memory*>(to + i * per_part) = part[i];
+  }
 
 #define FRESHET_LANES_OPERATOR(op)                                                  \
   FRESHET_INLINE friend lanes operator op(const lanes& a, const lanes& b) {         \
@@ -114,39 +120,54 @@ FRESHET_INLINE lanes<B> if_less(const lanes<B>& a, const lanes<B>& b, const lane
   for (std::size_t i = 0; i < v.parts; ++i) v.part[i] = a.part[i] < b.part[i] ? x.part[i] : y.part[i];
   return v;
 }
+/// Per lane a < b ? x : 0, without a blend.
+template <std::size_t B>
+FRESHET_INLINE lanes<B> where_less(const lanes<B>& a, const lanes<B>& b, const lanes<B>& x) {
+  using bits = typename lanes<B>::bits;
+  lanes<B> v;
+  for (std::size_t i = 0; i < v.parts; ++i) {
+    const bits mask = a.part[i] < b.part[i];
+    v.part[i] = reinterpret_cast<typename lanes<B>::floats>(reinterpret_cast<bits>(x.part[i]) & mask);
+  }
+  return v;
+}
 template <std::size_t B>
 FRESHET_INLINE lanes<B> max_of(const lanes<B>& a, const lanes<B>& b) {
   return if_less(a, b, b, a);
 }
 template <std::size_t B>
 FRESHET_INLINE lanes<B> min_of(const lanes<B>& a, const lanes<B>& b) {
-  return if_less(b, a, b, a);
+  return if_less(a, b, a, b);
 }
 
 /// Sum of the lanes by halving, always in the same order.
 template <std::size_t B>
 FRESHET_INLINE float sum_of(const lanes<B>& v) {
-  using quad = native<16>::floats;
-  quad q[4];
-  std::memcpy(q, v.part, sizeof q);
-  const quad sum = (q[0] + q[2]) + (q[1] + q[3]);
+  float x[lane_count];
+  v.store(x);
+  native<16>::floats q[4];
+  for (std::size_t i = 0; i < 4; ++i) q[i] = *reinterpret_cast<const native<16>::in_memory*>(x + 4 * i);
+  const native<16>::floats sum = (q[0] + q[2]) + (q[1] + q[3]);
   return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 /// The largest lane.
 template <std::size_t B>
 FRESHET_INLINE float largest_of(const lanes<B>& v) {
-  using quad = native<16>::floats;
-  quad q[4];
-  std::memcpy(q, v.part, sizeof q);
-  const quad a = q[0] > q[2] ? q[0] : q[2];
-  const quad b = q[1] > q[3] ? q[1] : q[3];
-  const quad c = a > b ? a : b;
+  float x[lane_count];
+  v.store(x);
+  native<16>::floats q[4];
+  for (std::size_t i = 0; i < 4; ++i) q[i] = *reinterpret_cast<const native<16>::in_memory*>(x + 4 * i);
+  const native<16>::floats a = q[0] > q[2] ? q[0] : q[2];
+  const native<16>::floats b = q[1] > q[3] ? q[1] : q[3];
+  const native<16>::floats c = a > b ? a : b;
   const float left = c[0] > c[1] ? c[0] : c[1];
   const float right = c[2] > c[3] ? c[2] : c[3];
   return left > right ? left : right;
 }
 
-/// exp for x <= 88; below -87 the result is exp(-87), 1.6e-38. Range reduction to |r| <= ln2/2 and
+inline constexpr float lowest_exponent = -87.0f;
+
+/// exp for x <= 88; 0 below -87, where it is under 1.6e-38. Range reduction to |r| <= ln2/2 and
 /// the Taylor series to r^7 (remainder 5e-9); relative error below 4e-7 with rounding (tested).
 template <std::size_t B>
 FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
@@ -155,10 +176,9 @@ FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
   constexpr float ln2_low = -2.12194440e-4f;
   constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
   constexpr std::int32_t magic_bits = 0x4b400000;
-  const lanes<B> clamped = max_of(x, lanes<B>::all(-87.0f));
-  const lanes<B> shifted = clamped * log2_e + round_magic;
+  const lanes<B> shifted = x * log2_e + round_magic;
   const lanes<B> n = shifted - round_magic;
-  const lanes<B> r = (clamped - n * ln2_high) - n * ln2_low;
+  const lanes<B> r = (x - n * ln2_high) - n * ln2_low;
   lanes<B> p = r * (1.0f / 5040) + 1.0f / 720;
   p = p * r + 1.0f / 120;
   p = p * r + 1.0f / 24;
@@ -167,13 +187,11 @@ FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
   p = p * r + 1.0f;
   p = p * r + 1.0f;
   for (std::size_t i = 0; i < p.parts; ++i) {
-    typename lanes<B>::bits power, value;
-    std::memcpy(&power, &shifted.part[i], sizeof power);
-    std::memcpy(&value, &p.part[i], sizeof value);
-    value += (power - magic_bits) << 23;
-    std::memcpy(&p.part[i], &value, sizeof value);
+    using bits = typename lanes<B>::bits;
+    const bits power = reinterpret_cast<bits>(shifted.part[i]) - magic_bits;
+    p.part[i] = reinterpret_cast<typename lanes<B>::floats>(reinterpret_cast<bits>(p.part[i]) + (power << 23));
   }
-  return p;
+  return where_less(lanes<B>::all(lowest_exponent), x, p);  // what came out below is arbitrary
 }
 
 /// Natural logarithm of positive normal numbers, by atanh of (m-1)/(m+1) with m in
@@ -184,11 +202,10 @@ FRESHET_INLINE lanes<B> logarithm(const lanes<B>& x) {
   constexpr std::int32_t root_half_bits = 0x3f3504f3;  // subtracting them makes the exponent field round there
   lanes<B> m, e;
   for (std::size_t i = 0; i < x.parts; ++i) {
-    typename lanes<B>::bits value;
-    std::memcpy(&value, &x.part[i], sizeof value);
-    const typename lanes<B>::bits power = (value - root_half_bits) >> 23;
-    value -= power << 23;
-    std::memcpy(&m.part[i], &value, sizeof value);
+    using bits = typename lanes<B>::bits;
+    const bits value = reinterpret_cast<bits>(x.part[i]);
+    const bits power = (value - root_half_bits) >> 23;
+    m.part[i] = reinterpret_cast<typename lanes<B>::floats>(value - (power << 23));
     e.part[i] = __builtin_convertvector(power, typename lanes<B>::floats);
   }
   const lanes<B> s = (m - 1.0f) / (m + 1.0f);

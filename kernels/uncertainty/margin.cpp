@@ -17,9 +17,14 @@ FRESHET_INLINE void margin_body(const float* logits, std::size_t rows, std::size
     const float* row = logits + r * width;
     lanes<B> first = lanes<B>::all(lowest_logit);
     lanes<B> second = first;
-    for (std::size_t i = 0; i < width; i += lane_count) {
-      const lanes<B> x = i + lane_count <= width ? lanes<B>::load(row + i)
-                                                 : lanes<B>::load_tail(row + i, width - i, lowest_logit);
+    std::size_t i = 0;
+    for (; i + lane_count <= width; i += lane_count) {
+      const lanes<B> x = lanes<B>::load(row + i);
+      second = max_of(second, min_of(x, first));
+      first = max_of(first, x);
+    }
+    if (i < width) {
+      const lanes<B> x = lanes<B>::load_tail(row + i, width - i, lowest_logit);
       second = max_of(second, min_of(x, first));
       first = max_of(first, x);
     }

@@ -32,20 +32,20 @@ FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float m
   const lanes<B> zero = lanes<B>::all(0.0f);
   const lanes<B> one = lanes<B>::all(1.0f);
   lanes<B> others = zero;
-  lanes<B> ties = zero;
+  lanes<B> below = zero;  // exact: a lane counts to 2^24
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
     const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
-    others += if_less(d, zero, exponential(d), zero);
-    ties += if_less(d, zero, zero, one);
+    others += where_less(d, zero, exponential(d));
+    below += where_less(d, zero, one);
   }
   if (i < width) {
     const lanes<B> valid = lanes<B>::ones(width - i);
     const lanes<B> d = (lanes<B>::load_tail(row + i, width - i, lowest_logit) - max) * inverse_temperature;
-    others += if_less(d, zero, exponential(d) * valid, zero);
-    ties += if_less(d, zero, zero, valid);
+    others += where_less(d, zero, exponential(d) * valid);
+    below += where_less(d, zero, valid);
   }
-  return {sum_of(others), sum_of(ties)};
+  return {sum_of(others), static_cast<float>(width) - sum_of(below)};
 }
 
 }  // namespace freshet::uncertainty
