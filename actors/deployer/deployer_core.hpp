@@ -1,0 +1,42 @@
+// DEPLOYER: drives every device to its desired version. Level-triggered: whenever a device reports
+// what is active there, it is compared with what should be, and offered the next step of the way:
+//
+//   version_committed ──▶ version_store          device_report ──▶ same as desired?  yes: done
+//                                                                   │ no
+//   artefact_offer ◀── one step of the chain, or a snapshot, whichever way is fewer bytes
+//   chunk_request ──▶ artefact_chunk …             (only the chain whose hashes fit; a failed,
+//                                                   unknown or differing state: a snapshot)
+//
+// Reports repeat, so any control message may get lost. Transfers are pulled and bounded in number;
+// a slow, dead or failing device delays nobody. A device of another line is counted and left alone.
+// Version 0 needs no bytes: the offer of an empty snapshot of it sends a device back to its base.
+// Thread contract: that of role_core.
+#pragma once
+
+#include <memory>
+
+#include "actors/deployer/transfer_slots.hpp"
+#include "actors/role.hpp"
+#include "kernels/delta/layout.hpp"
+
+namespace freshet::actors {
+
+struct deployer_options {
+  topology::address distiller;
+  delta::layout parts;
+  content_hash line;
+  host_tensor base;                        ///< f32 [N] values of version 0
+  std::size_t history_versions = 32;
+  std::size_t prefer_snapshot_after = 8;   ///< steps of a chain that is not worth walking
+  std::uint32_t chunk_bytes = 65536;
+  std::uint32_t window_chunks = 8;         ///< answered of one request
+  std::size_t max_devices = 4096;          ///< beyond, the one silent for longest is forgotten
+  transfer_slots::options transfers;
+  duration retry_after = std::chrono::seconds(1);   ///< after a failed snapshot; doubles with each
+  duration retry_cap = std::chrono::seconds(60);
+};
+
+/// Fails on a layout or options that make no sense.
+result<std::unique_ptr<role_core>> make_deployer(deployer_options options);
+
+}  // namespace freshet::actors
