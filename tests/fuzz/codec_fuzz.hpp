@@ -3,15 +3,15 @@
 // (codec_fuzzer.cpp) and, in every test run, by random mutations of real parcels.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <vector>
-
 #include "kernels/base/check.hpp"
 #include "kernels/base/host_tensor.hpp"
 #include "tests/support/random_message.hpp"
 #include "topology/wire/codec.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace freshet::test_support {
 

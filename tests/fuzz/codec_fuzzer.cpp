@@ -16,8 +16,8 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
   freshet::rng random(seed);
   if (random.chance(0.01)) {
     freshet::topology::parcel p;
-    p.body = freshet::test_support::random_message_of(
-        random.below(std::variant_size_v<freshet::topology::any_message>), random);
+    p.body = freshet::test_support::random_message_of(random.below(std::variant_size_v<freshet::topology::any_message>),
+                                                      random);
     const auto bytes = freshet::test_support::join_frames(freshet::topology::encode(p).value());
     if (bytes.size() <= max_size) {
       std::copy(bytes.begin(), bytes.end(), data);

@@ -2,6 +2,10 @@
 // two of them (NaN equals the same NaN). For property tests and seeds of fuzzing.
 #pragma once
 
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/rng.hpp"
+#include "topology/message/any_message.hpp"
+
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -10,10 +14,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "kernels/base/host_tensor.hpp"
-#include "kernels/base/rng.hpp"
-#include "topology/message/any_message.hpp"
 
 namespace freshet::test_support {
 
@@ -52,7 +52,8 @@ void randomise(T& value, rng& random) {
     // All widths of integers, all bit patterns of floats.
     const std::uint64_t bits = random.next() >> (std::is_integral_v<T> ? random.below(64) : 0);
     std::memcpy(&value, &bits, sizeof value);
-    if constexpr (std::is_signed_v<T> && std::is_integral_v<T>) value = random.chance(0.5) ? static_cast<T>(~value) : value;
+    if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
+      value = random.chance(0.5) ? static_cast<T>(~value) : value;
   } else if constexpr (is_strong<T>::value) {
     randomise(value.value, random);
   } else if constexpr (std::is_same_v<T, std::string>) {

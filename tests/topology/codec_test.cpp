@@ -1,6 +1,7 @@
 #include "topology/wire/codec.hpp"
 
-#include <gtest/gtest.h>
+#include "tests/fuzz/codec_fuzz.hpp"
+#include "tests/support/random_message.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -10,8 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/fuzz/codec_fuzz.hpp"
-#include "tests/support/random_message.hpp"
+#include <gtest/gtest.h>
 
 namespace freshet::topology {
 namespace {
@@ -93,10 +93,17 @@ TEST(codec, mutated_parcels_never_do_harm) {
     for (std::uint64_t n = 1 + random.below(4); n > 0; --n) {
       const auto at = static_cast<std::size_t>(random.below(bytes.size()));
       switch (random.below(4)) {
-        case 0: bytes[at] = static_cast<std::uint8_t>(random.next()); break;
-        case 1: bytes[at] ^= static_cast<std::uint8_t>(1U << random.below(8)); break;
-        case 2: bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at)); break;
-        default: bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(random.next()));
+        case 0:
+          bytes[at] = static_cast<std::uint8_t>(random.next());
+          break;
+        case 1:
+          bytes[at] ^= static_cast<std::uint8_t>(1U << random.below(8));
+          break;
+        case 2:
+          bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at));
+          break;
+        default:
+          bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(random.next()));
       }
       if (bytes.empty()) bytes.push_back(0);
     }
@@ -143,18 +150,17 @@ TEST(codec, the_bytes_are_those_of_the_protocol) {
   p.body = batch;
   const auto frames = encode(p).value();
   ASSERT_EQ(frames.size(), 4U);
-  EXPECT_EQ(copy(frames[0]), (std::vector<std::uint8_t>{
-                                 0x99, 1, 21,                                                   // protocol, type
-                                 0x92, 0xa2, 'd', '1', 0xa6, 'd', 'e', 'v', 'i', 'c', 'e',      // from
-                                 0x92, 0xa1, 'c', 0xa5, 'b', 'e', 'n', 'c', 'h',                // to
-                                 0xcf, 1, 2, 3, 4, 5, 6, 7, 8,                                  // life
-                                 0xcd, 0x01, 0x2c, 0, 0, 9}));                                  // number … to_life
-  EXPECT_EQ(copy(frames[1]), (std::vector<std::uint8_t>{
-                                 0x9a, 7, 0xce, 0x00, 0x01, 0x11, 0x70, 0xc3, 9, 1, 0xc2, 2,
-                                 0x93, 1, 0x92, 1, 2, 1,                                        // payload
-                                 0x93, 7, 0x91, 1, 2,                                           // scales
-                                 0x91, 0x97, 5, 0xa2, 'q', '?', 0xa0, 0xca, 0x3f, 0xc0, 0, 0, 0xc2,
-                                 0xc4, 2, 0x10, 0x00, 1}));
+  EXPECT_EQ(copy(frames[0]),
+            (std::vector<std::uint8_t>{0x99, 1,    21,                                              // protocol, type
+                                       0x92, 0xa2, 'd',  '1',  0xa6, 'd', 'e', 'v', 'i', 'c', 'e',  // from
+                                       0x92, 0xa1, 'c',  0xa5, 'b',  'e', 'n', 'c', 'h',            // to
+                                       0xcf, 1,    2,    3,    4,    5,   6,   7,   8,              // life
+                                       0xcd, 0x01, 0x2c, 0,    0,    9}));  // number … to_life
+  EXPECT_EQ(copy(frames[1]), (std::vector<std::uint8_t>{0x9a, 7,    0xce, 0x00, 0x01, 0x11, 0x70, 0xc3, 9,
+                                                        1,    0xc2, 2,    0x93, 1,    0x92, 1,    2,    1,  // payload
+                                                        0x93, 7,    0x91, 1,    2,                          // scales
+                                                        0x91, 0x97, 5,    0xa2, 'q',  '?',  0xa0, 0xca, 0x3f,
+                                                        0xc0, 0,    0,    0xc2, 0xc4, 2,    0x10, 0x00, 1}));
   EXPECT_EQ(copy(frames[2]), (std::vector<std::uint8_t>{0x01, 0xff}));
   EXPECT_EQ(copy(frames[3]), (std::vector<std::uint8_t>{0, 0, 0, 0x3f}));
 }
@@ -212,9 +218,8 @@ std::vector<host_tensor> with_body(const any_message& like, std::vector<std::uin
 
 TEST(codec, a_newer_peers_fields_are_skipped) {
   // pace{1, 2, 3} with a map, an extension, nested arrays and a float behind.
-  const auto got = decode(with_body(pace{}, {0x97, 1, 2, 3, 0x81, 0xa1, 'k', 0xc0, 0xd4, 1, 2, 0x92, 0x91, 1, 0xc3,
-                                             0xca, 0, 0, 0, 0}),
-                          {});
+  const auto got = decode(
+      with_body(pace{}, {0x97, 1, 2, 3, 0x81, 0xa1, 'k', 0xc0, 0xd4, 1, 2, 0x92, 0x91, 1, 0xc3, 0xca, 0, 0, 0, 0}), {});
   ASSERT_TRUE(got.ok()) << got.err().text();
   EXPECT_TRUE(std::get<pace>(got->body) == (pace{1, 2, 3}));
 }
@@ -256,12 +261,17 @@ TEST(codec, bad_bodies_are_refused_with_the_place) {
       {"trailing bytes", pace{}, {0x93, 1, 2, 3, 0}, errc::corrupt, "pace: 1 bytes after"},
       {"map for struct", pace{}, {0x83, 1, 2, 3}, errc::corrupt, "pace: expected an array"},
       {"array for numbers", leases_consumed{}, {0x91, 0x91, 1}, errc::corrupt, "leases_consumed.leases"},
-      {"odd bytes for numbers", leases_consumed{}, {0x91, 0xc4, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0}, errc::corrupt,
+      {"odd bytes for numbers",
+       leases_consumed{},
+       {0x91, 0xc4, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+       errc::corrupt,
        "leases_consumed.leases: 9 bytes"},
       {"binary for text", stop_request{}, {0x91, 0xc4, 1, 'x'}, errc::corrupt, "stop_request.reason"},
-      {"double for float", uts_batch{},
+      {"double for float",
+       uts_batch{},
        {0x9a, 1, 2, 0xc2, 4, 0, 0xc2, 4, 0xc0, 0xc0, 0x91, 0x94, 1, 0xa0, 0xa0, 0xcb, 0, 0, 0, 0, 0, 0, 0, 0},
-       errc::corrupt, "uts_batch.samples[0].uncertainty"},
+       errc::corrupt,
+       "uts_batch.samples[0].uncertainty"},
       {"huge array", label_request{}, {0x92, 1, 0xdd, 0xff, 0xff, 0xff, 0xff}, errc::truncated, "label_request.batch"},
       {"huge text", stop_request{}, {0x91, 0xdb, 0xff, 0xff, 0xff, 0xff}, errc::too_large, "stop_request.reason"},
       {"huge binary", leases_consumed{}, {0x91, 0xc6, 0xff, 0xff, 0xff, 0xff}, errc::too_large, "leases"},
@@ -270,9 +280,11 @@ TEST(codec, bad_bodies_are_refused_with_the_place) {
       {"no such frame", artefact_chunk{}, {0x93, 1, 2, 0x93, 0, 0x91, 1, 1}, errc::truncated, "tensor frame 1 of 0"},
       {"negative dimension", artefact_chunk{}, {0x93, 1, 2, 0x93, 0, 0x91, 0xff, 0}, errc::shape_mismatch, "negative"},
       {"items without a frame", artefact_chunk{}, {0x93, 1, 2, 0x93, 0, 0x91, 4, 0}, errc::shape_mismatch, "bytes"},
-      {"overflowing shape", artefact_chunk{},
+      {"overflowing shape",
+       artefact_chunk{},
        {0x93, 1, 2, 0x93, 0, 0x92, 0xcf, 0x40, 0, 0, 0, 0, 0, 0, 0, 0xcf, 0x40, 0, 0, 0, 0, 0, 0, 0, 0},
-       errc::too_large, "artefact_chunk.bytes"},
+       errc::too_large,
+       "artefact_chunk.bytes"},
       {"half a tensor", artefact_chunk{}, {0x93, 1, 2, 0x92, 0, 0x91, 1}, errc::corrupt, "a tensor is"},
   };
   for (const auto& bad : all) {
@@ -361,7 +373,8 @@ TEST(codec, another_protocol_is_named_whatever_follows) {
 }
 
 TEST(codec, special_floats_keep_their_bits) {
-  for (const std::uint32_t bits : {0x7f800000U, 0xff800000U, 0x7fc00000U, 0x7f800001U, 0xffc12345U, 0x00000001U, 0x80000000U}) {
+  for (const std::uint32_t bits :
+       {0x7f800000U, 0xff800000U, 0x7fc00000U, 0x7f800001U, 0xffc12345U, 0x00000001U, 0x80000000U}) {
     float value = 0;
     std::memcpy(&value, &bits, 4);
     parcel p;

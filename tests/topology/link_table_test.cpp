@@ -1,11 +1,11 @@
 #include "topology/flow/link_table.hpp"
 
-#include <gtest/gtest.h>
+#include "kernels/base/rng.hpp"
 
 #include <string>
 #include <vector>
 
-#include "kernels/base/rng.hpp"
+#include <gtest/gtest.h>
 
 namespace freshet::topology {
 namespace {
@@ -420,9 +420,15 @@ TEST_F(link_table_test, nonsense_of_every_kind_is_survived) {
     parcel p;
     const epoch life{small()};
     switch (random.below(3)) {
-      case 0: p = hello(life, small()); break;
-      case 1: p = numbered(life, small(), epoch{small()}); break;
-      default: p = ack(life, small(), static_cast<std::uint32_t>(small()), small()); break;
+      case 0:
+        p = hello(life, small());
+        break;
+      case 1:
+        p = numbered(life, small(), epoch{small()});
+        break;
+      default:
+        p = ack(life, small(), static_cast<std::uint32_t>(small()), small());
+        break;
     }
     link_table& victim = random.chance(0.5) ? sender : receiver;
     p.head.from = &victim == &sender ? teacher : device;

@@ -1,10 +1,10 @@
 // Links under loss, repetition, reordering, restarts and closed credit: 1000 seeds of a simulated
 // network. A failure names its seed; FRESHET_SEED=n runs that one alone.
-#include <gtest/gtest.h>
+#include "tests/support/lossy_network.hpp"
 
 #include <cstdlib>
 
-#include "tests/support/lossy_network.hpp"
+#include <gtest/gtest.h>
 
 namespace freshet::topology {
 namespace {

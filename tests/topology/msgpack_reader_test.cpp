@@ -1,6 +1,6 @@
 #include "topology/wire/msgpack_reader.hpp"
 
-#include <gtest/gtest.h>
+#include "kernels/base/rng.hpp"
 
 #include <cstdint>
 #include <cstring>
@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <msgpack.hpp>
-
-#include "kernels/base/rng.hpp"
 
 namespace freshet::topology {
 namespace {
@@ -82,9 +81,15 @@ TEST(msgpack_reader, integers_of_every_width_agree_with_msgpack_cxx) {
 }
 
 TEST(msgpack_reader, wider_than_needed_is_fine) {
-  for (const std::vector<std::uint8_t>& five :
-       {std::vector<std::uint8_t>{5}, {0xcc, 5}, {0xcd, 0, 5}, {0xce, 0, 0, 0, 5}, {0xcf, 0, 0, 0, 0, 0, 0, 0, 5},
-        {0xd0, 5}, {0xd1, 0, 5}, {0xd2, 0, 0, 0, 5}, {0xd3, 0, 0, 0, 0, 0, 0, 0, 5}}) {
+  for (const std::vector<std::uint8_t>& five : {std::vector<std::uint8_t>{5},
+                                                {0xcc, 5},
+                                                {0xcd, 0, 5},
+                                                {0xce, 0, 0, 0, 5},
+                                                {0xcf, 0, 0, 0, 0, 0, 0, 0, 5},
+                                                {0xd0, 5},
+                                                {0xd1, 0, 5},
+                                                {0xd2, 0, 0, 0, 5},
+                                                {0xd3, 0, 0, 0, 0, 0, 0, 0, 5}}) {
     msgpack_reader as_unsigned(view(five), wide);
     EXPECT_EQ(as_unsigned.unsigned_integer().value(), 5U);
     msgpack_reader as_signed(view(five), wide);

@@ -29,7 +29,8 @@ void incoming_stream::hello(epoch life, std::uint64_t challenge) {
   };
   if (active_ && active_->life == life) return answer_in(*active_);
   if (retired(life)) return;
-  const auto known = std::find_if(candidates_.begin(), candidates_.end(), [&](const voice& v) { return v.life == life; });
+  const auto known =
+      std::find_if(candidates_.begin(), candidates_.end(), [&](const voice& v) { return v.life == life; });
   if (known != candidates_.end()) return answer_in(*known);
   if (candidates_.size() == candidate_limit) candidates_.pop_front();
   voice fresh;
@@ -40,7 +41,8 @@ void incoming_stream::hello(epoch life, std::uint64_t challenge) {
 
 bool incoming_stream::listen_to(epoch life, std::uint64_t number) {
   if (active_ && active_->life == life) return true;
-  const auto chosen = std::find_if(candidates_.begin(), candidates_.end(), [&](const voice& v) { return v.life == life; });
+  const auto chosen =
+      std::find_if(candidates_.begin(), candidates_.end(), [&](const voice& v) { return v.life == life; });
   if (chosen == candidates_.end() || number > capacity_) return false;  // not how a stream begins
   if (active_) retire(active_->life);
   for (auto earlier = candidates_.begin(); earlier != chosen; ++earlier) retire(earlier->life);

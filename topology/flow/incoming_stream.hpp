@@ -9,6 +9,9 @@
 // us before any successor was started. Retired lives are never listened to again.
 #pragma once
 
+#include "kernels/base/ids.hpp"
+#include "topology/message/any_message.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -16,9 +19,6 @@
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "kernels/base/ids.hpp"
-#include "topology/message/any_message.hpp"
 
 namespace freshet::topology {
 

@@ -1,9 +1,9 @@
 #include "topology/flow/link_table.hpp"
 
+#include "kernels/base/check.hpp"
+
 #include <algorithm>
 #include <iterator>
-
-#include "kernels/base/check.hpp"
 
 namespace freshet::topology {
 
@@ -42,9 +42,7 @@ const address* link_table::least_needed(time_point now) const {
   return chosen;
 }
 
-bool link_table::can_open() const {
-  return links_.size() < settings_.peer_limit || least_needed(latest_) != nullptr;
-}
+bool link_table::can_open() const { return links_.size() < settings_.peer_limit || least_needed(latest_) != nullptr; }
 
 link_table::link* link_table::open(const address& peer, time_point now) {
   if (link* known = find(peer)) return known;
@@ -81,9 +79,14 @@ parcel link_table::wrap(const address& to, any_message m) const {
 void link_table::send(const address& to, any_message m, time_point now) {
   seen(now);
   switch (delivery_of(m)) {
-    case delivery::control: control_.push_back(wrap(to, std::move(m))); return;
-    case delivery::pulled: pulled_.push_back(wrap(to, std::move(m))); return;
-    case delivery::sequenced: break;
+    case delivery::control:
+      control_.push_back(wrap(to, std::move(m)));
+      return;
+    case delivery::pulled:
+      pulled_.push_back(wrap(to, std::move(m)));
+      return;
+    case delivery::sequenced:
+      break;
   }
   FRESHET_ENSURE(room(to) > 0, "link_table::send: no room on the link to " + to.text() + " for " +
                                    std::string(name_of(m)) + "; wait or shed by room()");

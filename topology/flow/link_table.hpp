@@ -16,13 +16,6 @@
 // the receiver (what was not acknowledged is numbered anew from 1).
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <utility>
-#include <vector>
-
 #include "kernels/base/clock.hpp"
 #include "kernels/base/ids.hpp"
 #include "topology/flow/incoming_stream.hpp"
@@ -30,18 +23,25 @@
 #include "topology/flow/outgoing_stream.hpp"
 #include "topology/wire/parcel.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
 namespace freshet::topology {
 
 class link_table {
  public:
   struct options {
-    std::size_t queue_limit = 64;  ///< unacknowledged + waiting sequenced messages of a link
+    std::size_t queue_limit = 64;                            ///< unacknowledged + waiting sequenced messages of a link
     duration resend_after = std::chrono::milliseconds{500};  ///< doubles without progress, up to resend_cap
     duration resend_cap = std::chrono::seconds{5};
     duration hello_every = std::chrono::seconds{1};
     duration peer_silent_after = std::chrono::seconds{5};  ///< then nothing is resent until it is heard again
     std::uint32_t initial_credit = 4;  ///< what a receiver takes from a new sender before the first grant()
-    std::size_t peer_limit = 1024;     ///< beyond, the peer silent for longest makes room; when none is, the new one waits
+    std::size_t peer_limit = 1024;  ///< beyond, the peer silent for longest makes room; when none is, the new one waits
   };
 
   link_table(address self, epoch life, options settings);
@@ -81,8 +81,8 @@ class link_table {
     link(const options& settings, time_point now);
     outgoing_stream out;
     incoming_stream in;
-    bool sends = false;       ///< has carried a sequenced message of ours: hellos keep it open
-    bool announce = false;    ///< the peer addresses an older life of ours: tell it
+    bool sends = false;     ///< has carried a sequenced message of ours: hellos keep it open
+    bool announce = false;  ///< the peer addresses an older life of ours: tell it
     time_point heard;
     bool was_heard = false;
     std::uint64_t refused = 0;

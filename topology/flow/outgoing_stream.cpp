@@ -35,8 +35,8 @@ bool outgoing_stream::acknowledge(const link_ack& ack, std::uint64_t echo, time_
   const bool fresh = echo >= first_fresh_;
   // Within one pair of lives `received` never falls; if it does in answer to a challenge issued
   // after we knew better, the peer has dropped our link and begins again.
-  const bool forgot = ack.receiver_life == peer_life_ && fresh && echo == last_challenge_ &&
-                      ack.received < base_at_challenge_;
+  const bool forgot =
+      ack.receiver_life == peer_life_ && fresh && echo == last_challenge_ && ack.received < base_at_challenge_;
   if (ack.receiver_life != peer_life_ || forgot) {
     if (!fresh) {
       notice_life(ack.receiver_life);

@@ -3,15 +3,15 @@
 // Owned by link_table; no time or I/O of its own.
 #pragma once
 
+#include "kernels/base/clock.hpp"
+#include "kernels/base/ids.hpp"
+#include "topology/message/any_message.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
-
-#include "kernels/base/clock.hpp"
-#include "kernels/base/ids.hpp"
-#include "topology/message/any_message.hpp"
 
 namespace freshet::topology {
 
@@ -61,9 +61,9 @@ class outgoing_stream {
   // The numbering: queue_[i] has number base_ + 1 + i; the first sent_ of them are in flight.
   epoch peer_life_;
   std::deque<any_message> queue_;
-  std::uint64_t base_ = 0;    ///< acknowledged in this numbering
+  std::uint64_t base_ = 0;  ///< acknowledged in this numbering
   std::size_t sent_ = 0;
-  std::uint64_t limit_ = 0;   ///< highest number that the peer has credit for
+  std::uint64_t limit_ = 0;  ///< highest number that the peer has credit for
 
   // The timer of the front message.
   time_point resend_at_;

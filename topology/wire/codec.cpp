@@ -1,11 +1,11 @@
 #include "topology/wire/codec.hpp"
 
+#include "topology/wire/field_codec.hpp"
+
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
-
-#include "topology/wire/field_codec.hpp"
 
 namespace freshet::topology {
 namespace {

@@ -4,6 +4,14 @@
 // Included by codec.cpp alone.
 #pragma once
 
+#include "kernels/base/fields.hpp"
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/ids.hpp"
+#include "kernels/base/result.hpp"
+#include "topology/wire/msgpack_reader.hpp"
+#include "topology/wire/msgpack_writer.hpp"
+#include "topology/wire/tensor_frames.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -13,14 +21,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "kernels/base/fields.hpp"
-#include "kernels/base/host_tensor.hpp"
-#include "kernels/base/ids.hpp"
-#include "kernels/base/result.hpp"
-#include "topology/wire/msgpack_reader.hpp"
-#include "topology/wire/msgpack_writer.hpp"
-#include "topology/wire/tensor_frames.hpp"
 
 namespace freshet::topology {
 
@@ -167,8 +167,8 @@ result<void> narrow(T& value, const result<Wide>& read) {
   if (!read.ok()) return read.err();
   if (*read < static_cast<Wide>(std::numeric_limits<T>::min()) ||
       *read > static_cast<Wide>(std::numeric_limits<T>::max())) {
-    return error{errc::corrupt, ": " + std::to_string(*read) + " does not fit into " +
-                                    std::to_string(8 * sizeof(T)) + " bits"};
+    return error{errc::corrupt,
+                 ": " + std::to_string(*read) + " does not fit into " + std::to_string(8 * sizeof(T)) + " bits"};
   }
   value = static_cast<T>(*read);
   return {};

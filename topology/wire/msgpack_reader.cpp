@@ -28,10 +28,14 @@ constexpr std::size_t width(std::uint8_t t, std::uint8_t first) { return std::si
 
 std::int64_t sign_extend(std::uint64_t raw, std::size_t bytes) {
   switch (bytes) {
-    case 1: return static_cast<std::int8_t>(raw);
-    case 2: return static_cast<std::int16_t>(raw);
-    case 4: return static_cast<std::int32_t>(raw);
-    default: return static_cast<std::int64_t>(raw);
+    case 1:
+      return static_cast<std::int8_t>(raw);
+    case 2:
+      return static_cast<std::int16_t>(raw);
+    case 4:
+      return static_cast<std::int32_t>(raw);
+    default:
+      return static_cast<std::int64_t>(raw);
   }
 }
 

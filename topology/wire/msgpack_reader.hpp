@@ -6,11 +6,11 @@
 // Owned by one decode call; keeps a view of the bytes.
 #pragma once
 
+#include "kernels/base/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-
-#include "kernels/base/result.hpp"
 
 namespace freshet::topology {
 

@@ -1,10 +1,10 @@
 #include "topology/wire/msgpack_writer.hpp"
 
+#include "kernels/base/check.hpp"
+
 #include <cstring>
 
 #include <msgpack.hpp>
-
-#include "kernels/base/check.hpp"
 
 namespace freshet::topology {
 namespace {

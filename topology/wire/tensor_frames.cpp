@@ -46,9 +46,8 @@ result<void> tensor_sink::write(const host_tensor& t, msgpack_writer& out) {
     if (frames_.size() == limit_) {
       return error{errc::too_large, ": more than " + std::to_string(limit_) + " tensors in one message"};
     }
-    FRESHET_TRY_ASSIGN(host_tensor bytes,
-                       host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(t.bytes())}, t.owner(), t.data(),
-                                          t.bytes()));
+    FRESHET_TRY_ASSIGN(host_tensor bytes, host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(t.bytes())},
+                                                             t.owner(), t.data(), t.bytes()));
     frames_.push_back(std::move(bytes));
   }
   out.array(3);

@@ -4,13 +4,13 @@
 // Owned by one encode or decode call.
 #pragma once
 
-#include <cstddef>
-#include <vector>
-
 #include "kernels/base/host_tensor.hpp"
 #include "kernels/base/result.hpp"
 #include "topology/wire/msgpack_reader.hpp"
 #include "topology/wire/msgpack_writer.hpp"
+
+#include <cstddef>
+#include <vector>
 
 namespace freshet::topology {
 
