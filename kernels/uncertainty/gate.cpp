@@ -39,13 +39,15 @@ gate_decision gate::decide(const gate_input& sample) {
 
 const std::vector<gate_kind>& gate_kinds() {
   static const std::vector<gate_kind> table = {
-      {"stratified", "spread over scores and feature space, leaning to the uncertain and the new", make_stratified_gate},
-      {"learned", "the same spread over the value of a small regression sent by the cloud", make_learned_gate},
-      {"quantile", "highest first score of the recent stream, as many as the budget affords", make_quantile_gate},
-      {"rank_average", "the same over the mean rank of all scores", make_rank_average_gate},
-      {"threshold", "first score above a constant, as published; the budget only caps", make_threshold_gate},
-      {"random", "a uniform share of the stream", make_random_gate},
-      {"all", "every sample, as far as the budget goes", make_all_gate},
+      {"stratified", "spread over scores and feature space, leaning to the uncertain and the new", make_stratified_gate,
+       true},
+      {"learned", "the same spread over the value of a small regression sent by the cloud", make_learned_gate, true},
+      {"budget", "the top of the recent stream by score or mean rank, as many as the budget affords", make_quantile_gate,
+       true},
+      {"threshold", "first score above a constant, as published (arXiv 2312.16279)", make_threshold_gate, false},
+      {"random", "a uniform share of the stream, as much as the budget affords", make_random_gate, true},
+      {"all", "every sample", make_all_gate, false},
+      {"none", "nothing but probes", make_none_gate, false},
   };
   return table;
 }
@@ -76,7 +78,9 @@ result<gate> make_gate(const gate_options& o) {
   }
   require(chosen != nullptr, "gate '" + o.name + "' (known: " + known + ")");
   if (!problems.empty()) return error{errc::invalid_argument, problems};
-  return gate(chosen->make(o), o);
+  gate_options paid = o;
+  if (!chosen->holds_budget) paid.budget_bytes_per_sample = 0;
+  return gate(chosen->make(paid), paid);
 }
 
 }  // namespace freshet::uncertainty

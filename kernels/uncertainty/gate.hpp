@@ -20,7 +20,7 @@ namespace freshet::uncertainty {
 struct gate_options {
   std::string name = "stratified";
   std::size_t score_count = 1;         ///< values in each gate_input
-  double budget_bytes_per_sample = 0;  ///< mean over all samples seen; 0: no limit
+  double budget_bytes_per_sample = 0;  ///< mean over all samples seen, for gates that hold one; 0: no limit
   double bucket_samples = 256;         ///< burst: the bucket holds that many samples' budget
   double probe_share = 0.02;           ///< samples sent whatever they score, for unbiased monitoring
   std::size_t window = 512;            ///< samples that ranks are taken over
@@ -90,6 +90,7 @@ struct gate_kind {
   std::string_view name;
   std::string_view meaning;
   std::unique_ptr<gate_policy> (*make)(const gate_options&) = nullptr;
+  bool holds_budget = true;  ///< the others send what their rule says, whatever it costs
 };
 const std::vector<gate_kind>& gate_kinds();
 

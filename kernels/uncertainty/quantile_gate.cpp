@@ -42,9 +42,7 @@ class rank_average_policy final : public gate_policy {
 }  // namespace
 
 std::unique_ptr<gate_policy> make_quantile_gate(const gate_options& options) {
-  return std::make_unique<quantile_policy>(options.window);
-}
-std::unique_ptr<gate_policy> make_rank_average_gate(const gate_options& options) {
+  if (options.score_count == 1) return std::make_unique<quantile_policy>(options.window);
   return std::make_unique<rank_average_policy>(options.score_count, options.window);
 }
 

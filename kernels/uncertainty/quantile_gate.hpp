@@ -1,6 +1,6 @@
-// Gates that send the top of the recent stream: by one score, or by the mean rank of several (the
-// mean of ranks needs no common scale). The threshold is an online quantile at the share that the
-// byte budget affords; it is never a constant.
+// The gate that sends the top of the recent stream: by its one score, or by the mean rank of several
+// (ranks need no common scale). The threshold is an online quantile at the share that the byte
+// budget affords; it is never a constant.
 // Thread contract: each policy has one owner.
 #pragma once
 
@@ -11,6 +11,5 @@
 namespace freshet::uncertainty {
 
 std::unique_ptr<gate_policy> make_quantile_gate(const gate_options& options);
-std::unique_ptr<gate_policy> make_rank_average_gate(const gate_options& options);
 
 }  // namespace freshet::uncertainty

@@ -27,9 +27,15 @@ class random_policy final : public gate_policy {
   rng draws_;
 };
 
-class all_policy final : public gate_policy {
+class constant_policy final : public gate_policy {
  public:
-  gate_opinion judge(const gate_input& sample, double) override { return {true, sample.scores[0], 1.0}; }
+  explicit constant_policy(bool wanted) : wanted_(wanted) {}
+  gate_opinion judge(const gate_input& sample, double) override {
+    return {wanted_, sample.scores[0], wanted_ ? 1.0 : 0.0};
+  }
+
+ private:
+  bool wanted_;
 };
 
 }  // namespace
@@ -40,6 +46,7 @@ std::unique_ptr<gate_policy> make_threshold_gate(const gate_options& options) {
 std::unique_ptr<gate_policy> make_random_gate(const gate_options& options) {
   return std::make_unique<random_policy>(options.seed);
 }
-std::unique_ptr<gate_policy> make_all_gate(const gate_options&) { return std::make_unique<all_policy>(); }
+std::unique_ptr<gate_policy> make_all_gate(const gate_options&) { return std::make_unique<constant_policy>(true); }
+std::unique_ptr<gate_policy> make_none_gate(const gate_options&) { return std::make_unique<constant_policy>(false); }
 
 }  // namespace freshet::uncertainty
