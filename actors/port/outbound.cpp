@@ -50,10 +50,12 @@ void outbound::learn(const std::string& node, const std::string& routing_id, tim
   auto found = learned_.find(node);
   if (found == learned_.end()) {
     make_room_for_learned();
-    found = learned_.emplace(node, learned_peer{routing_id, now, send_queue(setup_.limits.queue)}).first;
+    found = learned_.emplace(node, learned_peer{routing_id, {}, now, send_queue(setup_.limits.queue)}).first;
   }
-  found->second.routing_id = routing_id;
-  found->second.heard = now;
+  auto& peer = found->second;
+  if (routing_id == peer.superseded) return;
+  if (routing_id != peer.routing_id) peer.superseded = std::exchange(peer.routing_id, routing_id);
+  peer.heard = now;
 }
 
 void outbound::make_room_for_learned() {
@@ -141,9 +143,10 @@ void outbound::show_depth(const std::string& node, const send_queue& queue) {
   });
 }
 
-bool outbound::empty() const {
-  return waiting_learned_.empty() &&
-         std::all_of(configured_.begin(), configured_.end(), [](const auto& p) { return p.second.queue.empty(); });
+bool outbound::has_sendable() const {
+  return !waiting_learned_.empty() || std::any_of(configured_.begin(), configured_.end(), [](const auto& p) {
+    return p.second.socket && !p.second.queue.empty();
+  });
 }
 
 std::vector<outbound::dealer> outbound::dealers() {

@@ -43,7 +43,8 @@ class outbound {
   /// Encodes and queues; send_waiting() puts it on the wire.
   void submit(const topology::parcel& p);
   void send_waiting();
-  [[nodiscard]] bool empty() const;
+  /// True while something waits that could still go: not for an inproc peer that is not there.
+  [[nodiscard]] bool has_sendable() const;
   /// True while something waits for a peer behind the router: ZeroMQ tells of room only for all
   /// of its peers together, so these are looked at by time.
   [[nodiscard]] bool must_look_again() const { return !waiting_learned_.empty(); }
@@ -68,6 +69,7 @@ class outbound {
   };
   struct learned_peer {
     std::string routing_id;
+    std::string superseded;   ///< the one before: its last words may be read after its successor's first
     time_point heard;
     send_queue queue;
   };

@@ -131,7 +131,7 @@ void port_loop::begin_stop() {
   next_report_.reset();
 }
 
-bool port_loop::done() const { return stop_at_ && (outbound_->empty() || setup_.clock->now() >= *stop_at_); }
+bool port_loop::done() const { return stop_at_ && (!outbound_->has_sendable() || setup_.clock->now() >= *stop_at_); }
 
 void port_loop::close() {
   if (subscription_) setup_.context->unsubscribe(*subscription_);
