@@ -172,11 +172,12 @@ llava llava::random(const model_config& config, std::uint64_t seed) {
     if (shape.size() == 1 && has("norm") && has(".weight")) {
       std::fill(values.begin(), values.end(), 1.0F);
     } else if (shape.size() > 1 || has("class_embedding")) {
-      // Embeddings as GPT-2 (0.02); matrices by fan-in, so that depth neither grows nor kills signals.
+      // Matrices by fan-in, so that depth neither grows nor kills signals; embeddings of the same
+      // order as what the first layers add to them, or small models take long to tell words apart.
       double fan_in = 1;
       for (std::size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
       double sigma = has("embed_tokens") || has("position_embedding") || has("class_embedding") || has("lm_head")
-                         ? 0.02
+                         ? 0.25
                          : 1.0 / std::sqrt(fan_in);
       if (has(".stem.")) sigma *= std::sqrt(2.0);
       if (has("o_proj") || has("out_proj") || has("down_proj") || has("fc2")) sigma *= residual;

@@ -69,7 +69,7 @@ at::Tensor vision_tower::through_stem(const visual_input& in) const {
                      .reshape({n, config_.num_channels, grid * patch, grid * patch});
   for (const stem_layer& l : stem_) {
     x = at::conv2d(x, l.weight, l.bias, 2, 1);
-    x = at::gelu(at::group_norm(x, stem_groups, l.norm_weight, l.norm_bias, 1e-5));
+    x = at::silu(at::group_norm(x, stem_groups, l.norm_weight, l.norm_bias, 1e-5));
   }
   // [N, channels, grid, grid] → [N, L, channels]; the patch embedding is a 1×1 convolution here.
   x = x.flatten(2).transpose(1, 2);

@@ -104,6 +104,12 @@ result<std::vector<std::uint8_t>> unpack(const std::uint8_t* payload, std::size_
 
 }  // namespace
 
+result<std::vector<std::uint8_t>> unpack_raw(const std::uint8_t* payload, std::size_t payload_bytes, bool zstd,
+                                             std::size_t count, std::size_t token_bytes, bool patches,
+                                             std::size_t limit_bytes) {
+  return unpack(payload, payload_bytes, zstd, count, token_bytes, patches, limit_bytes);
+}
+
 packed_tokens pack_patches(const std::uint8_t* patches, std::size_t count, std::size_t patch_bytes) {
   return pack(patches, count, patch_bytes, square_layout(patch_bytes));
 }

@@ -41,6 +41,12 @@ result<std::vector<std::uint8_t>> unpack_patches(const std::uint8_t* payload, st
                                                  std::size_t count, std::size_t patch_bytes,
                                                  std::size_t limit_bytes = default_payload_limit_bytes);
 
+/// The tokens as they were packed, patches or int8 features, without their scales: for whoever only
+/// checks or cuts a batch.
+result<std::vector<std::uint8_t>> unpack_raw(const std::uint8_t* payload, std::size_t payload_bytes, bool zstd,
+                                             std::size_t count, std::size_t token_bytes, bool patches,
+                                             std::size_t limit_bytes = default_payload_limit_bytes);
+
 /// features: [count, width], finite. Symmetric: scale = max |x| / 127, error at most scale / 2.
 result<packed_tokens> pack_features(const float* features, std::size_t count, std::size_t width);
 /// -> [count, width]. Scales must be finite and not negative.

@@ -1,0 +1,26 @@
+// The terms of the distillation loss (AKD, arXiv 2312.16279, and what goes beyond it), each a pure
+// function of tensors. Adding one: a function here, a weight in learner_options, a line in learner.
+// Shapes: M answer positions, V words, k kept teacher logits, N samples, K tokens (padded).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace freshet::distill {
+
+/// Cross entropy with hard labels, weighted mean. logits [M, V], labels i64 [M], weights [M].
+[[nodiscard]] at::Tensor weighted_cross_entropy(const at::Tensor& logits, const at::Tensor& labels,
+                                                const at::Tensor& weights);
+
+/// T² · KL(p_teacher^T ‖ p_student^T) over the teacher's top k words and one bucket for all others
+/// (arXiv 1503.02531). logits [M, V]; ids i64 [M, k]; log_probs [M, k] natural log at temperature 1;
+/// rest [M] the mass outside; weights [M].
+[[nodiscard]] at::Tensor topk_distillation(const at::Tensor& logits, const at::Tensor& ids, const at::Tensor& log_probs,
+                                           const at::Tensor& rest, const at::Tensor& weights, double temperature);
+
+/// QKD(s, t) of arXiv 2312.16279: mean (s' - t)² + Σ over 3 levels of mean |D(s') - D(t)|, where s'
+/// is the aligned student feature and D the detail bands of a db6 transform along the tokens.
+/// student, teacher [N, K, D]; valid bool [N, K] or undefined: a row's padding, behind what is valid,
+/// changes nothing.
+[[nodiscard]] at::Tensor qkd(const at::Tensor& student, const at::Tensor& teacher, const at::Tensor& valid);
+
+}  // namespace freshet::distill

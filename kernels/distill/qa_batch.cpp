@@ -1,0 +1,50 @@
+#include "kernels/distill/qa_batch.hpp"
+
+#include <ATen/ATen.h>
+
+namespace freshet::distill {
+
+std::vector<std::int32_t> prompt_tokens(const model::tokenizer& words, const std::string& question) {
+  return words.encode(question);
+}
+
+std::vector<std::int32_t> answer_tokens(const model::tokenizer& words, const std::string& answer) {
+  std::vector<std::int32_t> ids = words.encode(answer);
+  FRESHET_ENSURE(words.specials().eos.has_value(), "answer_tokens: the tokenizer has no end token");
+  ids.push_back(*words.specials().eos);
+  return ids;
+}
+
+qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa_block>>& blocks) {
+  std::vector<std::vector<std::vector<std::int32_t>>> ids;
+  std::vector<std::int64_t> rows;
+  std::vector<std::int64_t> columns;
+  std::vector<std::int64_t> labels;
+  for (std::size_t n = 0; n < blocks.size(); ++n) {
+    ids.emplace_back();
+    std::int64_t at = 0;
+    for (const qa_block& b : blocks[n]) {
+      FRESHET_ENSURE(!b.prompt.empty() && !b.answer.empty(), "pack_batch: a block without prompt or answer");
+      // The last answer token predicts nothing, so it is not read.
+      std::vector<std::int32_t> block = b.prompt;
+      block.insert(block.end(), b.answer.begin(), b.answer.end() - 1);
+      for (std::size_t i = 0; i < b.answer.size(); ++i) {
+        rows.push_back(static_cast<std::int64_t>(n));
+        columns.push_back(at + static_cast<std::int64_t>(b.prompt.size() - 1 + i));
+        labels.push_back(b.answer[i]);
+      }
+      at += static_cast<std::int64_t>(block.size());
+      ids.back().push_back(std::move(block));
+    }
+  }
+  return {std::move(visual), model::pack_blocks(ids), at::tensor(rows, at::kLong), at::tensor(columns, at::kLong),
+          at::tensor(labels, at::kLong)};
+}
+
+at::Tensor label_hidden(const model::llava& m, const at::Tensor& visual_tokens, const qa_batch& batch) {
+  const at::Tensor hidden = m.text_hidden(visual_tokens, batch.visual.valid, batch.text);
+  const at::Tensor flat = hidden.reshape({-1, hidden.size(2)});
+  return flat.index_select(0, batch.label_rows * hidden.size(1) + batch.label_columns);
+}
+
+}  // namespace freshet::distill

@@ -1,0 +1,68 @@
+#include "kernels/distill/rehearsal.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/distill/qa_batch.hpp"
+#include "kernels/model/patches.hpp"
+#include "kernels/model/safetensors.hpp"
+
+namespace freshet::distill {
+
+result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
+                            const model::vision_config& vision) {
+  std::vector<std::uint8_t> patches;
+  nlohmann::json questions = nlohmann::json::array();
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const scenes::image& picture = examples[i].picture;
+    if (picture.width != vision.image_size || picture.height != vision.image_size) {
+      return error{errc::shape_mismatch, "rehearsal picture of another size than the model reads"};
+    }
+    const auto cut = model::cut_patches(picture.rgb.data(), vision.image_size, vision.patch_size);
+    patches.insert(patches.end(), cut.begin(), cut.end());
+    for (const scenes::qa& q : examples[i].questions) questions.push_back({i, q.question, q.answer});
+  }
+  const auto n = static_cast<std::int64_t>(examples.size());
+  const std::int64_t width = vision.num_channels * vision.patch_size * vision.patch_size;
+  return model::write_safetensors(folder / rehearsal_file,
+                                  {{"patches", host_tensor::of(std::move(patches), {n, vision.patches(), width})}},
+                                  {{"questions", questions.dump()}});
+}
+
+result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& folder,
+                                                  const model::vision_config& vision, const model::tokenizer& words) {
+  std::vector<sample_handle> out;
+  const std::filesystem::path path = folder / rehearsal_file;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return out;
+  FRESHET_TRY_ASSIGN(const model::safetensors_file file, model::safetensors_file::open(path));
+  FRESHET_TRY_ASSIGN(const host_tensor patches, file.get("patches"));
+  const std::int64_t cells = vision.patches();
+  const std::int64_t width = vision.num_channels * vision.patch_size * vision.patch_size;
+  if (patches.type() != dtype::u8 || patches.shape().size() != 3 || patches.shape()[1] != cells ||
+      patches.shape()[2] != width) {
+    return error{errc::shape_mismatch, path.string() + ": patches of another form than the student reads"};
+  }
+  const auto found = file.metadata().find("questions");
+  const auto questions =
+      nlohmann::json::parse(found == file.metadata().end() ? std::string() : found->second, nullptr, false);
+  if (!questions.is_array()) return error{errc::corrupt, path.string() + ": no list of questions"};
+  std::vector<std::int64_t> all(static_cast<std::size_t>(cells));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  for (const auto& q : questions) {
+    const bool fits = q.is_array() && q.size() == 3 && q[0].is_number_unsigned() && q[1].is_string() &&
+                      q[2].is_string() && q[0].get<std::uint64_t>() < static_cast<std::uint64_t>(patches.shape()[0]);
+    if (!fits) return error{errc::corrupt, path.string() + ": a question is not [picture, question, answer]"};
+    auto sample = std::make_shared<labelled_sample>();
+    const auto picture = q[0].get<std::size_t>();
+    const auto bytes = static_cast<std::size_t>(cells * width);
+    sample->patches = host_tensor::copy_of(dtype::u8, {cells, width}, patches.data() + picture * bytes);
+    sample->positions = all;
+    sample->prompt = prompt_tokens(words, q[1].get<std::string>());
+    sample->answer = answer_tokens(words, q[2].get<std::string>());
+    if (sample->prompt.empty()) return error{errc::corrupt, path.string() + ": an empty question"};
+    out.push_back(std::move(sample));
+  }
+  return out;
+}
+
+}  // namespace freshet::distill

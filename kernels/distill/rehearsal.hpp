@@ -1,0 +1,28 @@
+// The rehearsal set: a few hundred answered samples of the source domain that pretraining leaves
+// beside the student, so that the distiller can replay what the student must not forget.
+//
+// rehearsal.safetensors: "patches" u8 [N, L, P]; metadata "questions": JSON array of
+// [picture, question, answer].
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "kernels/base/result.hpp"
+#include "kernels/distill/replay.hpp"
+#include "kernels/model/model_config.hpp"
+#include "kernels/model/tokenizer.hpp"
+#include "kernels/scenes/source.hpp"
+
+namespace freshet::distill {
+
+inline constexpr const char* rehearsal_file = "rehearsal.safetensors";
+
+result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
+                            const model::vision_config& vision);
+
+/// One sample a question. Empty when the folder has no such file.
+result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& folder,
+                                                  const model::vision_config& vision, const model::tokenizer& words);
+
+}  // namespace freshet::distill

@@ -1,0 +1,71 @@
+// The distiller's memory of labelled samples: the newest window, a reservoir of all that came
+// before, and a fixed set from the source domain against forgetting.
+// Thread contract: one owner. Samples are immutable once added.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/rng.hpp"
+
+namespace freshet::distill {
+
+/// One labelled sample, as the student will read it. K kept tokens of P bytes, A answer positions,
+/// k teacher logits a position.
+struct labelled_sample {
+  host_tensor patches;                   ///< u8 [K, P]
+  std::vector<std::int64_t> positions;   ///< [K] cells of the grid
+  std::vector<std::int32_t> prompt;
+  std::vector<std::int32_t> answer;      ///< [A], end token included
+  std::vector<std::int32_t> topk_ids;    ///< [A · k]; empty when the teacher gave none
+  std::vector<float> topk_log_probs;     ///< [A · k]
+  std::vector<float> rest_mass;          ///< [A]
+  host_tensor teacher_visual;            ///< f32 [K, Dt] or empty
+  host_tensor teacher_hidden;            ///< f32 [A, Dt] or empty
+  float weight = 1;                      ///< of its labels in the loss
+};
+using sample_handle = std::shared_ptr<const labelled_sample>;
+
+struct replay_options {
+  std::size_t recent = 256;    ///< newest samples, drawn as "new"
+  std::size_t reservoir = 1024;  ///< uniform over all that left the recent window (Vitter 1985, algorithm R)
+};
+
+/// Shares of a batch; what a pool cannot give is taken from the recent one.
+struct batch_mix {
+  double replay = 0.3;
+  double source = 0.2;
+};
+
+class replay {
+ public:
+  replay(replay_options options, rng draw);
+
+  void add(sample_handle sample);
+  void set_source(std::vector<sample_handle> source) { source_ = std::move(source); }
+
+  [[nodiscard]] std::size_t recent_size() const { return recent_.size(); }
+  [[nodiscard]] std::size_t reservoir_size() const { return reservoir_.size(); }
+  [[nodiscard]] std::size_t source_size() const { return source_.size(); }
+  [[nodiscard]] std::uint64_t seen() const { return seen_; }
+  [[nodiscard]] bool empty() const { return recent_.empty(); }
+
+  /// Draws without replacement within each pool as far as it reaches. Newer recent samples are no
+  /// likelier than older ones.
+  [[nodiscard]] std::vector<sample_handle> draw(std::size_t count, const batch_mix& mix);
+
+ private:
+  [[nodiscard]] std::vector<sample_handle> pick(const std::vector<sample_handle>& pool, std::size_t count);
+  replay_options options_;
+  rng draw_;
+  std::vector<sample_handle> recent_;  ///< ring
+  std::size_t oldest_ = 0;
+  std::vector<sample_handle> reservoir_;
+  std::vector<sample_handle> source_;
+  std::uint64_t retired_ = 0;
+  std::uint64_t seen_ = 0;
+};
+
+}  // namespace freshet::distill
