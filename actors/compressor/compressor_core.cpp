@@ -101,7 +101,7 @@ class compressor_core final : public role_core {
     FRESHET_TRY(check_values(request.mirror, "mirror", total));
     FRESHET_TRY(check_values(request.target, "target", total));
     const float* importance = nullptr;
-    if (!request.importance.empty()) {
+    if (options_.use_importance && !request.importance.empty()) {
       FRESHET_TRY(check_values(request.importance, "importance", total));
       importance = request.importance.as<float>();
     }

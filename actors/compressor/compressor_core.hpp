@@ -24,6 +24,7 @@ struct compressor_options {
   /// rate fail on a smaller budget than they need.
   std::optional<std::uint64_t> budget_bytes;
   std::optional<double> budget_share;           ///< of all values at fp16
+  bool use_importance = true;                   ///< false: every change is worth its square
   std::uint32_t queue_limit = 4;
 };
 

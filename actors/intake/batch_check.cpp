@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "kernels/delta/compress.hpp"
+#include "kernels/uncertainty/token_codec.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -55,6 +55,13 @@ std::uint64_t kept_tokens(const uts_batch& batch) {
   return all;
 }
 
+/// As the filter's codec wrote them: [kept tokens, token_bytes].
+result<std::vector<std::uint8_t>> unpacked_tokens(const uts_batch& batch) {
+  const std::uint64_t tokens = kept_tokens(batch);
+  return uncertainty::unpack_raw(batch.payload.data(), batch.payload.bytes(), batch.zstd, tokens, batch.token_bytes,
+                                 batch.format == token_format::patches_u8, tokens * batch.token_bytes);
+}
+
 result<void> check_payload(const uts_batch& batch, const batch_limits& limits) {
   const std::uint64_t tokens = kept_tokens(batch);
   const std::uint64_t needed = tokens * batch.token_bytes;  // both are bounded: samples x tokens x bytes < 2^48
@@ -66,7 +73,7 @@ result<void> check_payload(const uts_batch& batch, const batch_limits& limits) {
     return {errc::shape_mismatch, "payload of " + std::string(name(batch.payload.type())) + "; u8 is right"};
   }
   if (batch.zstd && needed > 0) {
-    const auto unpacked = delta::zstd_unpack({batch.payload.data(), batch.payload.bytes()}, needed);
+    const auto unpacked = unpacked_tokens(batch);
     if (!unpacked) return {unpacked.err().code, "payload: " + unpacked.err().context};
   } else if (batch.payload.bytes() != needed) {
     return {errc::shape_mismatch, "payload of " + std::to_string(batch.payload.bytes()) + " bytes; " +
@@ -132,7 +139,7 @@ result<uts_batch> keep_samples(const uts_batch& batch, const std::vector<bool>& 
   }
   std::vector<std::uint8_t> payload(batch.payload.data(), batch.payload.data() + batch.payload.bytes());
   if (batch.zstd && !payload.empty()) {
-    FRESHET_TRY_ASSIGN(payload, delta::zstd_unpack(payload, kept_tokens(batch) * batch.token_bytes));
+    FRESHET_TRY_ASSIGN(payload, unpacked_tokens(batch));
   }
   out.zstd = false;
   out.payload = kept_rows(payload, batch, keep, batch.token_bytes);

@@ -92,7 +92,9 @@ class intake_core final : public role_core {
     const std::size_t sharing = std::max({std::size_t{1}, known, options_.expected_devices.size()});
     const std::size_t share = std::max<std::size_t>(1, options_.queue_batches / sharing);
     const std::size_t held = it == senders_.end() ? 0 : it->second.held;
-    if (held < share && journal_->bytes() < options_.queue_bytes) return static_cast<std::uint32_t>(share - held);
+    if (held < share && journal_->bytes() < options_.queue_bytes && held_samples_ < options_.queue_samples) {
+      return static_cast<std::uint32_t>(share - held);
+    }
     // An open tick holds entries until someone's batch comes: refusing batches then would be for ever.
     return gate_.open() > 0 ? 1 : 0;
   }
@@ -152,7 +154,6 @@ class intake_core final : public role_core {
     }
     it->second.heard = now;
     if (auto ok = keep(from, it->second, batch); !ok) {
-      count_.shed_samples += batch.samples.size();
       refuse_batch(from, m, ok.err(), out);
     }
     // Even when its samples are shed a device has ended its tick: nothing may wait for it.
@@ -170,11 +171,13 @@ class intake_core final : public role_core {
       const sequence position = batch.samples[i].position;
       fresh[i] = here.insert(position.value).second && !journal_->knows(batch.device, position);
     }
-    const auto fresh_count = static_cast<std::size_t>(std::count(fresh.begin(), fresh.end(), true));
+    auto fresh_count = static_cast<std::size_t>(std::count(fresh.begin(), fresh.end(), true));
     count_.duplicate_samples += fresh.size() - fresh_count;
+    fresh_count -= shed_beyond_room(batch, fresh, fresh_count);
     if (fresh_count == 0) return {};
     const std::uint64_t bytes = content_bytes(batch);
     if (journal_->bytes() + bytes > options_.queue_bytes) {
+      count_.shed_samples += fresh_count;
       return {errc::overloaded, "batch of " + std::to_string(bytes) + " bytes on top of " +
                                     std::to_string(journal_->bytes()) + "; the limit is " +
                                     std::to_string(options_.queue_bytes)};
@@ -197,6 +200,23 @@ class intake_core final : public role_core {
       ready_.push_back(leased_work{entry, 0, false});
     }
     return {};
+  }
+
+  // Unsets the least uncertain of the fresh samples until the rest has room; returns how many.
+  std::size_t shed_beyond_room(const uts_batch& batch, std::vector<bool>& fresh, std::size_t fresh_count) {
+    const std::size_t room = options_.queue_samples - std::min(options_.queue_samples, held_samples_);
+    if (fresh_count <= room) return 0;
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      if (fresh[i]) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return batch.samples[a].uncertainty < batch.samples[b].uncertainty;
+    });
+    const std::size_t shed = fresh_count - room;
+    for (std::size_t i = 0; i < shed; ++i) fresh[order[i]] = false;
+    count_.shed_samples += shed;
+    return shed;
   }
 
   void close_ticks() {
@@ -278,15 +298,15 @@ class intake_core final : public role_core {
   std::map<address, sender> senders_;
   std::map<std::uint64_t, address> holder_;   ///< whose share an entry takes
   std::set<errc> logged_refusals_;
-  std::uint64_t held_samples_ = 0;
+  std::size_t held_samples_ = 0;
   counters count_;
 };
 
 }  // namespace
 
 result<std::unique_ptr<role_core>> make_intake(intake_options options, std::unique_ptr<journal> kept) {
-  if (options.queue_batches == 0 || options.queue_bytes == 0 || options.max_leases == 0) {
-    return error{errc::config, "intake: queue_batches, queue_bytes and max_leases must be at least 1"};
+  if (options.queue_batches == 0 || options.queue_bytes == 0 || options.queue_samples == 0 || options.max_leases == 0) {
+    return error{errc::config, "intake: queue_batches, queue_bytes, queue_samples and max_leases must be at least 1"};
   }
   if (options.lease_timeout <= duration::zero()) return error{errc::config, "intake: lease_timeout must be positive"};
   FRESHET_ENSURE(kept != nullptr, "intake needs a journal");

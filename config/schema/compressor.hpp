@@ -13,7 +13,6 @@ struct compressor_settings {
   double budget_share = 0.06;
   byte_count budget_bytes = byte_count(0);
   std::string importance = "fisher";
-  double ams_share = 0.05;
 
   static void describe(schema<compressor_settings>& s) {
     s.setting("codec", &compressor_settings::codec, "How updates are encoded.").one_of(codec_choices()).live();
@@ -29,10 +28,6 @@ struct compressor_settings {
         .example(byte_count(8000));
     s.setting("importance", &compressor_settings::importance, "What a change is worth when the budget is spent.")
         .one_of(importance_choices())
-        .live();
-    s.setting("ams_share", &compressor_settings::ams_share, "Share of values that codec \"ams\" sends.")
-        .between(0.0001, 1.0)
-        .unit("share")
         .live();
   }
 };

@@ -66,9 +66,11 @@ struct distiller_settings {
   std::uint32_t steps_per_refresh = 16;
   std::uint32_t refresh_samples = 128;
   milliseconds refresh_interval = milliseconds(30'000);
+  std::uint64_t recent_window = 256;
   std::uint64_t replay_capacity = 2048;
   double replay_share = 0.5;
   double source_replay_share = 0.25;
+  double agreement_to_sleep = 0;
   std::uint64_t seed = 1;
   std::string state_dir;
   distiller_terms terms;
@@ -112,6 +114,10 @@ struct distiller_settings {
               "It begins after this time with fewer, if there are any.")
         .between(milliseconds(100), milliseconds(7LL * 24 * 3600 * 1000))
         .live();
+    s.setting("recent_window", &distiller_settings::recent_window,
+              "The newest labelled samples: what is left of a batch after replay is drawn from them.")
+        .between(1, 10'000'000)
+        .unit("samples");
     s.setting("replay_capacity", &distiller_settings::replay_capacity, "Labelled samples kept for replay.")
         .between(0, 10'000'000)
         .unit("samples");
@@ -121,6 +127,11 @@ struct distiller_settings {
         .live();
     s.setting("source_replay_share", &distiller_settings::source_replay_share,
               "Share of a batch drawn from the samples that came with the student: its first domain.")
+        .between(0.0, 1.0)
+        .unit("share")
+        .live();
+    s.setting("agreement_to_sleep", &distiller_settings::agreement_to_sleep,
+              "A due refresh is put off while the student already agrees with this share of its labels; 0 never does.")
         .between(0.0, 1.0)
         .unit("share")
         .live();

@@ -13,7 +13,7 @@ struct source_settings {
   std::string from = "scenes";
   std::vector<std::string> phases = {"clean", "fog", "night", "noise", "clean"};
   std::uint64_t samples_per_phase = 1500;
-  double severity = 0.6;
+  double severity = 0.7;
   std::uint64_t seed = 1;
 
   static void describe(schema<source_settings>& s) {

@@ -45,7 +45,11 @@ std::vector<choice> codec_choices() {
   return {
       {"dwc", "format and bits for each tensor by benefit per byte, under the byte budget"},
       {"none", "the whole adapter as fp16"},
-      {"ams", "the largest values as fp16 under a bit mask (arXiv 2006.06628)"},
+      {"dense8", "the whole adapter in groups of 8 bit"},
+      {"dense4", "the whole adapter in groups of 4 bit"},
+      {"dense2", "the whole adapter in groups of 2 bit"},
+      {"ams", "the largest 5 % of all values as fp16 under a bit mask (arXiv 2006.06628)"},
+      {"topk", "the largest 5 % of all values in 4 bit at Rice-coded positions"},
       {"bitdelta", "the sign of each value and one scale for each tensor (arXiv 2402.10193)"},
   };
 }

@@ -12,7 +12,7 @@ namespace freshet::config {
 
 struct uplink_filter_settings {
   std::string gate = "stratified";
-  std::vector<std::string> scores = {"min_entropy", "relative_mahalanobis"};
+  std::vector<std::string> scores = {"min_entropy"};
   double threshold = 0.6931471805599453;
   std::string token_score = "relevance";
   std::string polarity = "high";

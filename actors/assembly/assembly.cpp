@@ -1,0 +1,334 @@
+#include "actors/assembly/assembly.hpp"
+
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+#include "actors/assembly/device_streams.hpp"
+#include "actors/assembly/model_cache.hpp"
+#include "actors/compressor/compressor_core.hpp"
+#include "actors/deployer/deployer_core.hpp"
+#include "actors/device/device_core.hpp"
+#include "actors/distiller/distiller_core.hpp"
+#include "actors/intake/intake_core.hpp"
+#include "actors/stats/stats_core.hpp"
+#include "actors/teacher/teacher_core.hpp"
+#include "actors/uplink_filter/uplink_filter_core.hpp"
+#include "kernels/distill/rehearsal.hpp"
+#include "kernels/uncertainty/scores.hpp"
+#include "topology/graph/links.hpp"
+
+namespace freshet::actors {
+
+using config::role_kind;
+using topology::address;
+
+namespace {
+
+using maker = std::function<result<std::unique_ptr<role_core>>()>;
+
+/// The first core is made now, so that what is wrong is found before anything runs; restarts make
+/// their own, and what fails then is the supervisor's.
+result<rt::core_factory> factory_of(maker make) {
+  FRESHET_TRY_ASSIGN(auto first, make());
+  auto ready = std::make_shared<std::unique_ptr<role_core>>(std::move(first));
+  return rt::core_factory([make = std::move(make), ready]() -> std::unique_ptr<role_core> {
+    if (*ready) return std::move(*ready);
+    auto again = make();
+    if (!again.ok()) throw std::runtime_error(again.err().text());
+    return std::move(again).value();
+  });
+}
+
+/// Lease numbers of different lives must not meet.
+std::uint64_t fresh_lease() {
+  std::random_device entropy;
+  return (static_cast<std::uint64_t>(entropy()) << 31) | 1U;
+}
+
+distill::anchor_kind anchor_of(const std::string& name) {
+  if (name == "l2sp") return distill::anchor_kind::l2sp;
+  return name == "ema" ? distill::anchor_kind::ema : distill::anchor_kind::none;
+}
+
+distill::learner_options learner_options_of(const config::distiller_settings& s) {
+  distill::learner_options o;
+  o.pseudo_label = s.terms.pseudo_label;
+  o.visual_qkd = s.terms.visual_qkd;
+  o.hidden_qkd = s.terms.hidden_qkd;
+  o.logit_kd = s.terms.logit_kd;
+  o.temperature = s.terms.kd_temperature;
+  o.anchor = anchor_of(s.terms.anchor);
+  o.anchor_weight = s.terms.anchor_weight;
+  o.learning_rate = s.learning_rate;
+  o.final_learning_rate = s.final_learning_rate;
+  o.optimiser.beta1 = s.beta1;
+  o.optimiser.beta2 = s.beta2;
+  o.optimiser.weight_decay = s.weight_decay;
+  o.optimiser.clip = s.clip;
+  o.batch = s.batch;
+  o.mix.replay = s.replay_share;
+  o.mix.source = s.source_replay_share;
+  o.memory.recent = s.recent_window;
+  o.memory.reservoir = s.replay_capacity;
+  o.seed = s.seed;
+  return o;
+}
+
+}  // namespace
+
+struct assembly::cache {
+  model_cache models;
+  std::optional<student_line> student;
+};
+
+assembly::assembly(topology::graph graph, assembly_options options)
+    : graph_(std::move(graph)), options_(std::move(options)), cache_(std::make_unique<cache>()) {}
+
+assembly::~assembly() = default;
+
+namespace {
+
+const config::distiller_settings& distiller_of(const topology::graph& g) {
+  const auto roles = g.roles_of(role_kind::distiller);
+  FRESHET_ENSURE(!roles.empty(), "a checked topology has a distiller");
+  return std::get<config::distiller_settings>(roles.front()->settings);
+}
+
+model::lora_spec lora_of(const config::distiller_settings& s) {
+  model::lora_spec spec;
+  spec.rank = s.lora_rank;
+  spec.alpha = s.lora_alpha;
+  spec.targets = s.lora_targets;
+  spec.seed = s.seed;
+  return spec;
+}
+
+std::optional<address> first_of(const topology::graph& g, role_kind kind) {
+  const auto roles = g.roles_of(kind);
+  if (roles.empty()) return std::nullopt;
+  return roles.front()->where();
+}
+
+/// Whether the device must send its visual features along.
+bool needs_features(const config::uplink_filter_settings& settings) {
+  // Gates that spread over the feature space read them whatever the scores are.
+  if (settings.gate == "stratified" || settings.gate == "learned") return true;
+  unsigned needs = 0;
+  for (const std::string& name : settings.scores) {
+    if (const auto score = uncertainty::find_sample_score(name); score.ok()) needs |= score->needs;
+  }
+  if (const auto score = uncertainty::find_token_score(settings.token_score); score.ok()) needs |= score->needs;
+  return (needs & uncertainty::needs_features) != 0;
+}
+
+/// Of roles that a checked topology always has.
+address the(const topology::graph& g, role_kind kind) {
+  const auto found = first_of(g, kind);
+  FRESHET_ENSURE(found.has_value(), "a checked topology has a " + config::name(kind));
+  return *found;
+}
+
+}  // namespace
+
+result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
+  const config::distiller_settings& distilling = distiller_of(graph_);
+  const model::lora_spec lora = lora_of(distilling);
+  const auto line = [&]() -> result<student_line> {
+    if (!cache_->student) {
+      FRESHET_TRY_ASSIGN(student_line made, cache_->models.student(distilling.student, lora));
+      cache_->student = std::move(made);
+    }
+    return *cache_->student;
+  };
+  rt::role_spec out;
+  out.name = spec.name;
+  out.where = rt::placement::shared;
+  maker make;
+  switch (spec.kind()) {
+    case role_kind::device: {
+      const auto& s = std::get<config::device_settings>(spec.settings);
+      const auto devices = graph_.roles_of(role_kind::device);
+      stream_place place;
+      place.devices = static_cast<std::uint32_t>(devices.size());
+      while (place.index < devices.size() && devices[place.index]->where() != spec.where()) ++place.index;
+      FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(s.model));
+      if (!config.vision) return error{errc::unsupported, s.model + ": the student needs a vision tower"};
+      place.side = static_cast<int>(config.vision->image_size);
+      const topology::role_spec* filter = topology::filter_of(graph_, spec);
+      FRESHET_ENSURE(filter != nullptr, "a checked topology has a filter for each device");
+      const auto& filtering = std::get<config::uplink_filter_settings>(filter->settings);
+      device_options o;
+      o.device = spec.device;
+      o.model = s.model;
+      o.lora = lora;
+      o.filter = filter->where();
+      o.deployer = the(graph_, role_kind::deployer);
+      o.bench = first_of(graph_, role_kind::bench);
+      o.stream = streams_for(s.source, place);
+      o.samples_per_phase = s.source.samples_per_phase;
+      o.samples_per_second = s.samples_per_second;
+      o.batch = s.batch;
+      o.twin = s.twin;
+      o.state_dir = s.state_dir;
+      o.send_features = needs_features(filtering);
+      o.send_relevance = filtering.token_score == "relevance";
+      make = [o] { return make_device(o); };
+      out.where = rt::placement::own_thread;
+      break;
+    }
+    case role_kind::uplink_filter: {
+      const auto& s = std::get<config::uplink_filter_settings>(spec.settings);
+      FRESHET_TRY_ASSIGN(uplink_filter_options o, filter_options_of(s, the(graph_, role_kind::intake)));
+      make = [o] { return make_uplink_filter(o); };
+      break;
+    }
+    case role_kind::intake: {
+      const auto& s = std::get<config::intake_settings>(spec.settings);
+      intake_options o;
+      o.teacher = the(graph_, role_kind::teacher);
+      o.distiller = the(graph_, role_kind::distiller);
+      for (const auto* device : graph_.roles_of(role_kind::device)) o.expected_devices.push_back(device->device);
+      o.queue_batches = s.queue_limit;
+      o.lease_timeout = s.lease_timeout;
+      make = [o]() mutable {
+        o.first_lease = fresh_lease();
+        return make_intake(o);
+      };
+      break;
+    }
+    case role_kind::teacher: {
+      const auto& s = std::get<config::teacher_settings>(spec.settings);
+      teacher_options o;
+      o.distiller = the(graph_, role_kind::distiller);
+      o.intake = the(graph_, role_kind::intake);
+      o.kind = s.kind == "self" ? teacher_kind::self : teacher_kind::model;
+      o.temperature = s.temperature;
+      o.top_p = s.top_p;
+      o.top_k = s.top_k_logits;
+      o.slice_samples = s.batch;
+      o.seed = s.seed;
+      o.send_features = distilling.terms.visual_qkd > 0 || distilling.terms.hidden_qkd > 0;
+      loaded_model loaded;
+      if (o.kind == teacher_kind::model) {
+        FRESHET_TRY_ASSIGN(loaded, cache_->models.load(s.model));
+      }
+      make = [o, loaded]() -> result<std::unique_ptr<role_core>> {
+        return std::unique_ptr<role_core>(std::make_unique<teacher_core>(o, loaded.net, loaded.words));
+      };
+      out.where = rt::placement::own_thread;
+      break;
+    }
+    case role_kind::distiller: {
+      const auto& s = std::get<config::distiller_settings>(spec.settings);
+      const auto& teaching = std::get<config::teacher_settings>(graph_.roles_of(role_kind::teacher).front()->settings);
+      FRESHET_TRY_ASSIGN(const student_line student, line());
+      distiller_options o;
+      o.intake = the(graph_, role_kind::intake);
+      o.compressor = the(graph_, role_kind::compressor);
+      o.deployer = the(graph_, role_kind::deployer);
+      o.bench = first_of(graph_, role_kind::bench);
+      o.line = student.line;
+      o.labelling.confidence_floor = s.terms.confidence_floor;
+      o.steps_per_refresh = s.steps_per_refresh;
+      o.refresh_samples = s.refresh_samples;
+      o.refresh_interval = s.refresh_interval;
+      o.agreement_to_sleep = s.agreement_to_sleep;
+      if (!s.state_dir.empty()) {
+        std::error_code failed;
+        std::filesystem::create_directories(s.state_dir, failed);
+        if (failed) return error{errc::io, s.state_dir + ": " + failed.message()};
+        o.state_file = std::filesystem::path(s.state_dir) / "student.safetensors";
+      }
+      std::int64_t teacher_width = 0;
+      if (teaching.kind == "self") {
+        o.teacher = "self";
+        o.labelling.shared_vocabulary = false;
+      } else {
+        o.teacher = std::filesystem::path(teaching.model).filename().string();
+        FRESHET_TRY_ASSIGN(const loaded_model teacher, cache_->models.load(teaching.model));
+        teacher_width = teacher.net->config().text.hidden_size;
+        // Same vocabulary, same ids: then the teacher's logits can be distilled word by word.
+        o.labelling.shared_vocabulary = teacher.words->vocab_size() == student.base.words->vocab_size();
+      }
+      FRESHET_TRY_ASSIGN(const auto rehearsal, distill::load_rehearsal(s.student, *student.base.net->config().vision,
+                                                                       *student.base.words));
+      const distill::learner_options learning = learner_options_of(s);
+      make = [o, student, learning, teacher_width, rehearsal]() -> result<std::unique_ptr<role_core>> {
+        distill::learner learner(student.base.net->clone(), learning, teacher_width);
+        learner.set_source(rehearsal);
+        return std::unique_ptr<role_core>(std::make_unique<distiller_core>(o, std::move(learner), student.base.words));
+      };
+      out.where = rt::placement::own_thread;
+      break;
+    }
+    case role_kind::compressor: {
+      const auto& s = std::get<config::compressor_settings>(spec.settings);
+      FRESHET_TRY_ASSIGN(const student_line student, line());
+      compressor_options o;
+      o.parts = student.parts;
+      o.codec = s.codec;
+      o.use_importance = s.importance == "fisher";
+      if (s.codec == "dwc") {
+        if (s.budget_bytes.value > 0) o.budget_bytes = s.budget_bytes.value;
+        if (s.budget_share > 0) o.budget_share = s.budget_share;
+      }
+      make = [o] { return make_compressor(o); };
+      out.where = rt::placement::own_thread;
+      break;
+    }
+    case role_kind::deployer: {
+      const auto& s = std::get<config::deployer_settings>(spec.settings);
+      FRESHET_TRY_ASSIGN(const student_line student, line());
+      deployer_options o;
+      o.distiller = the(graph_, role_kind::distiller);
+      o.parts = student.parts;
+      o.line = student.line;
+      o.base = model::trainable_set::of(student.base.net->weights()).read();
+      o.history_versions = s.history_versions;
+      o.prefer_snapshot_after = s.prefer_snapshot_after;
+      o.chunk_bytes = static_cast<std::uint32_t>(s.chunk_bytes.value);
+      o.window_chunks = s.window_chunks;
+      make = [o] { return make_deployer(o); };
+      break;
+    }
+    case role_kind::stats:
+      make = [] { return make_stats(stats_options{}); };
+      break;
+    case role_kind::bench: {
+      FRESHET_ENSURE(options_.bench != nullptr, "a bench role needs its core");
+      make = [core = options_.bench]() -> result<std::unique_ptr<role_core>> { return core(); };
+      break;
+    }
+  }
+  FRESHET_TRY_ASSIGN(out.factory, factory_of(std::move(make)));
+  return out;
+}
+
+result<rt::node_options> assembly::node(const std::string& name) {
+  const topology::node_spec* spec = graph_.find_node(name);
+  if (spec == nullptr) {
+    std::string known;
+    for (const auto& n : graph_.nodes) known += (known.empty() ? "" : ", ") + n.name;
+    return error{errc::not_found, "node \"" + name + "\"; " + graph_.file + " has " + known};
+  }
+  rt::node_options out;
+  out.name = name;
+  out.listen = spec->listen;
+  out.peers = topology::peers_of(graph_, name);
+  out.stats = graph_.stats();
+  for (const topology::role_spec* r : graph_.roles_on(name)) {
+    auto made = role(*r);
+    if (!made.ok()) return error{made.err().code, r->where().text() + ": " + made.err().context};
+    out.roles.push_back(std::move(made).value());
+  }
+  return out;
+}
+
+result<std::uint64_t> assembly::adapter_values() {
+  const config::distiller_settings& s = distiller_of(graph_);
+  FRESHET_TRY_ASSIGN(const student_line made, cache_->models.student(s.student, lora_of(s)));
+  return made.parts.total();
+}
+
+}  // namespace freshet::actors

@@ -1,0 +1,31 @@
+#include "actors/assembly/model_cache.hpp"
+
+#include "actors/line_layout.hpp"
+#include "kernels/model/line.hpp"
+#include "kernels/model/trainable_set.hpp"
+
+namespace freshet::actors {
+
+result<loaded_model> model_cache::load(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  const auto found = models_.find(folder);
+  if (found != models_.end()) return found->second;
+  FRESHET_TRY_ASSIGN(model::llava net, model::llava::load(folder));
+  FRESHET_TRY_ASSIGN(auto words, model::load_tokenizer(folder));
+  loaded_model loaded{std::make_shared<const model::llava>(std::move(net)), std::move(words)};
+  models_.emplace(folder, loaded);
+  return loaded;
+}
+
+result<student_line> model_cache::student(const std::string& folder, const model::lora_spec& lora) {
+  FRESHET_TRY_ASSIGN(const loaded_model base, load(folder));
+  model::llava net = base.net->clone();
+  FRESHET_TRY(net.attach(lora));
+  student_line out;
+  out.line = model::line_of(net, lora);
+  out.parts = layout_of(model::trainable_set::of(net.weights()));
+  out.base = {std::make_shared<const model::llava>(std::move(net)), base.words};
+  return out;
+}
+
+}  // namespace freshet::actors

@@ -1,0 +1,96 @@
+// DISTILLER (AKD): owns the student's mirror, optimiser and replay. The TEACHER sends labelled
+// batches; their leases are confirmed to INTAKE once the samples are in the replay. When enough is
+// new it trains a number of steps, has the COMPRESSOR encode the way from the mirror to what was
+// learned, applies the encoded update to the mirror exactly as devices will, commits the version to
+// disk, and tells the DEPLOYER.
+// What an update leaves out stays in `learned - mirror` and goes with a later one (EF21).
+// On overload it grants no credit beyond its queue. A restart goes on from the committed version.
+#pragma once
+
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "actors/distiller/labelled_samples.hpp"
+#include "actors/role.hpp"
+#include "kernels/delta/layout.hpp"
+#include "kernels/distill/learner.hpp"
+
+namespace freshet::actors {
+
+struct distiller_options {
+  topology::address intake;
+  topology::address compressor;
+  topology::address deployer;
+  std::optional<topology::address> bench;   ///< told of each learned tick in paced mode
+  content_hash line;
+  std::string teacher;                      ///< its name, for artefacts
+  labelling_options labelling;
+  std::size_t steps_per_refresh = 16;
+  std::size_t refresh_samples = 64;         ///< a refresh begins with so many new labels
+  duration refresh_interval = std::chrono::seconds(30);  ///< or after this time with fewer
+  /// Measured need: when > 0, a due refresh is put off while the student already agrees with at
+  /// least this share of the newest labels; the steps are saved, the labels stay in the replay.
+  double agreement_to_sleep = 0;
+  std::size_t queue = 32;                   ///< labelled batches
+  std::filesystem::path state_file;         ///< empty = nothing survives a restart
+};
+
+class distiller_core final : public role_core {
+ public:
+  distiller_core(distiller_options options, distill::learner learner, std::shared_ptr<const model::tokenizer> words);
+
+  void start(time_point now, outbox& out) override;
+  void handle(const topology::address& from, const topology::any_message& m, time_point now, outbox& out) override;
+  void tick(time_point now, outbox& out) override;
+  bool work(time_point now, outbox& out) override;
+  [[nodiscard]] std::uint32_t capacity(const topology::address& from) const override;
+  [[nodiscard]] std::string stats_json() const override;
+  void stop(time_point now, outbox& out) override;
+
+  [[nodiscard]] version committed() const { return committed_; }
+  [[nodiscard]] const distill::learner& learner() const { return learner_; }
+
+ private:
+  enum class phase { gathering, training, compressing };
+  void take(const topology::labelled_batch& batch, time_point now, outbox& out);
+  void finish(const topology::refresh_ready& ready, time_point now, outbox& out);
+  void end_tick(outbox& out);
+  [[nodiscard]] bool due(time_point now) const;
+  void ask_compressor(time_point now, outbox& out);
+  void announce(const host_tensor& artefact, version base, outbox& out);
+  void persist(outbox& out);
+
+  distiller_options options_;
+  distill::learner learner_;
+  std::shared_ptr<const model::tokenizer> words_;
+  delta::layout layout_;
+  phase phase_ = phase::gathering;
+  std::deque<topology::labelled_batch> inbox_;
+  std::set<std::uint64_t> leases_;      ///< learned ones, the newest few thousand
+  std::deque<std::uint64_t> lease_order_;
+  host_tensor mirror_;
+  version committed_;
+  std::uint64_t samples_ = 0;
+  std::uint64_t window_first_ = 0;
+  std::size_t fresh_ = 0;               ///< labels since the last refresh
+  std::size_t steps_left_ = 0;
+  time_point oldest_fresh_{};
+  time_point asked_{};
+  time_point announced_{};
+  std::uint64_t tick_open_ = 0;         ///< paced tick whose end has come but not its version
+  double loss_ = 0;
+  double agreement_ = 0;
+  double first_agreement_ = 0;
+  std::uint64_t unsure_ = 0;
+  std::uint64_t refused_ = 0;
+  std::uint64_t skipped_steps_ = 0;
+  std::uint64_t slept_ = 0;
+  double confidence_sum_ = 0;
+};
+
+}  // namespace freshet::actors

@@ -1,0 +1,96 @@
+#include "actors/distiller/labelled_samples.hpp"
+
+#include "kernels/distill/qa_batch.hpp"
+#include "kernels/uncertainty/token_codec.hpp"
+#include "kernels/uncertainty/token_mask.hpp"
+
+namespace freshet::actors {
+namespace {
+
+/// Rows [from, from + rows) of a f32 [all, width] tensor, as a tensor of their own.
+host_tensor rows_of(const host_tensor& all, std::size_t from, std::size_t rows) {
+  const auto width = static_cast<std::size_t>(all.shape().at(1));
+  const float* first = all.as<float>() + from * width;
+  return host_tensor::copy_of(dtype::f32, {static_cast<std::int64_t>(rows), all.shape().at(1)}, first);
+}
+
+bool holds_rows(const host_tensor& t, std::size_t rows) {
+  return t.type() == dtype::f32 && t.shape().size() == 2 && t.shape()[0] == static_cast<std::int64_t>(rows) &&
+         t.shape()[1] > 0;
+}
+
+}  // namespace
+
+result<labelled_samples> read_labels(const topology::labelled_batch& batch, const model::vision_config& vision,
+                                     const model::tokenizer& words, const labelling_options& options) {
+  const topology::uts_batch& b = batch.batch;
+  if (batch.labels.size() != b.samples.size()) {
+    return error{errc::shape_mismatch, std::to_string(batch.labels.size()) + " labels for " +
+                                           std::to_string(b.samples.size()) + " samples"};
+  }
+  labelled_samples out;
+  if (b.samples.empty()) return out;
+  const auto width = static_cast<std::size_t>(vision.num_channels * vision.patch_size * vision.patch_size);
+  if (b.format != topology::token_format::patches_u8 || b.token_bytes != width ||
+      b.tokens_per_sample != static_cast<std::uint32_t>(vision.patches())) {
+    return error{errc::shape_mismatch, "tokens of another form than the student reads"};
+  }
+  std::size_t kept_total = 0;
+  for (const auto& s : b.samples) kept_total += s.kept_count;
+  FRESHET_TRY_ASSIGN(const std::vector<std::uint8_t> patches,
+                     uncertainty::unpack_patches(b.payload.data(), b.payload.bytes(), b.zstd, kept_total, width));
+  std::size_t answers_total = 0;
+  for (const auto& l : batch.labels) answers_total += l.answer_tokens.size();
+  const bool with_visual = holds_rows(batch.teacher_visual, kept_total);
+  const bool with_hidden = holds_rows(batch.teacher_hidden, answers_total);
+
+  std::size_t row = 0;
+  std::size_t answer_row = 0;
+  for (std::size_t i = 0; i < b.samples.size(); ++i) {
+    const topology::uts_sample& s = b.samples[i];
+    const topology::teacher_label& label = batch.labels[i];
+    FRESHET_TRY_ASSIGN(const auto kept, uncertainty::kept_tokens(s.kept, b.tokens_per_sample));
+    if (kept.size() != s.kept_count) return error{errc::corrupt, "bitmap and count of kept tokens disagree"};
+    const std::size_t first_row = row;
+    const std::size_t first_answer = answer_row;
+    row += kept.size();
+    answer_row += label.answer_tokens.size();
+    out.confidence_sum += label.confidence;
+    if (kept.empty() || !(label.confidence >= options.confidence_floor)) {
+      ++out.unsure;
+      continue;
+    }
+    auto sample = std::make_shared<distill::labelled_sample>();
+    sample->patches =
+        host_tensor::copy_of(dtype::u8, {static_cast<std::int64_t>(kept.size()), static_cast<std::int64_t>(width)},
+                             patches.data() + first_row * width);
+    sample->positions.assign(kept.begin(), kept.end());
+    sample->prompt = distill::prompt_tokens(words, s.question);
+    sample->answer = distill::answer_tokens(words, label.answer);
+    if (sample->prompt.empty() || sample->answer.size() < 2) {
+      ++out.unsure;  // nothing was asked or nothing was said
+      continue;
+    }
+    sample->weight = label.confidence;
+    const std::size_t positions = label.rest_mass.size();
+    const bool same_tokens = options.shared_vocabulary && label.answer_tokens == sample->answer;
+    if (same_tokens && positions == sample->answer.size() && label.topk_ids.size() == label.topk_logits.size() &&
+        label.topk_ids.size() % positions == 0) {
+      bool inside = true;
+      for (std::int32_t id : label.topk_ids) inside = inside && id >= 0 && id < words.vocab_size();
+      if (inside) {
+        sample->topk_ids = label.topk_ids;
+        sample->topk_log_probs = label.topk_logits;
+        sample->rest_mass = label.rest_mass;
+      }
+    }
+    if (with_visual) sample->teacher_visual = rows_of(batch.teacher_visual, first_row, kept.size());
+    if (with_hidden && same_tokens) {
+      sample->teacher_hidden = rows_of(batch.teacher_hidden, first_answer, label.answer_tokens.size());
+    }
+    out.samples.push_back(std::move(sample));
+  }
+  return out;
+}
+
+}  // namespace freshet::actors

@@ -1,0 +1,228 @@
+#include "actors/teacher/teacher_core.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "kernels/distill/qa_batch.hpp"
+#include "kernels/model/generate.hpp"
+#include "kernels/model/patches.hpp"
+#include "kernels/uncertainty/token_codec.hpp"
+#include "kernels/uncertainty/token_mask.hpp"
+
+namespace freshet::actors {
+
+using topology::token_format;
+
+teacher_core::teacher_core(teacher_options options, std::shared_ptr<const model::llava> model,
+                           std::shared_ptr<const model::tokenizer> words)
+    : options_(std::move(options)),
+      model_(std::move(model)),
+      words_(std::move(words)),
+      draw_(rng(options_.seed).split("teacher")) {
+  FRESHET_ENSURE(options_.kind == teacher_kind::self || (model_ && words_), "teacher: no model");
+}
+
+void teacher_core::start(time_point, outbox& out) {
+  out.log(log_level::info, options_.kind == teacher_kind::self
+                               ? std::string("labels are the devices' own answers")
+                               : "teacher of " + std::to_string(model_->weights().count_values()) + " parameters");
+}
+
+void teacher_core::handle(const topology::address& from, const topology::any_message& m, time_point, outbox& out) {
+  if (const auto* request = std::get_if<topology::label_request>(&m)) {
+    job j;
+    j.request = *request;
+    jobs_.push_back(std::move(j));
+    return;
+  }
+  if (std::holds_alternative<topology::error_reply>(m) || std::holds_alternative<topology::stop_request>(m)) return;
+  out.send(from, topology::error_reply{static_cast<std::uint8_t>(errc::unsupported),
+                                       "teacher does not take " + std::string(topology::name_of(m)), 0});
+}
+
+void teacher_core::tick(time_point, outbox&) {}
+
+result<void> teacher_core::open(job& j) const {
+  const topology::uts_batch& b = j.request.batch;
+  std::size_t kept = 0;
+  for (const auto& s : b.samples) kept += s.kept_count;
+  if (b.format != token_format::patches_u8) {
+    return error{errc::unsupported, "tokens came as encoder features, but this pair shares no encoder"};
+  }
+  FRESHET_TRY_ASSIGN(j.patches, uncertainty::unpack_patches(b.payload.data(), b.payload.bytes(), b.zstd, kept, b.token_bytes));
+  if (options_.kind == teacher_kind::model) {
+    const model::vision_config& v = *model_->config().vision;
+    const auto width = static_cast<std::size_t>(v.num_channels * v.patch_size * v.patch_size);
+    if (b.token_bytes != width || b.tokens_per_sample != static_cast<std::uint32_t>(v.patches())) {
+      return error{errc::shape_mismatch, "batch of " + std::to_string(b.tokens_per_sample) + " tokens of " +
+                                             std::to_string(b.token_bytes) + " bytes; the teacher reads " +
+                                             std::to_string(v.patches()) + " of " + std::to_string(width)};
+    }
+  }
+  j.out.lease = j.request.lease;
+  j.out.batch = b;
+  j.opened = true;
+  return {};
+}
+
+void teacher_core::answer_self(job& j) const {
+  for (const auto& s : j.request.batch.samples) {
+    topology::teacher_label label;
+    label.answer = s.device_answer;
+    label.confidence = std::exp(-std::max(0.0F, s.uncertainty));
+    j.out.labels.push_back(std::move(label));
+  }
+  j.next = j.request.batch.samples.size();
+}
+
+result<void> teacher_core::answer_slice(job& j) {
+  const at::NoGradGuard no_grad;
+  const auto& samples = j.request.batch.samples;
+  const std::size_t count = std::min(options_.slice_samples, samples.size() - j.next);
+  const auto n = static_cast<std::int64_t>(count);
+  const auto width = static_cast<std::int64_t>(j.request.batch.token_bytes);
+  std::int64_t longest = 1;
+  bool ragged = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto k = static_cast<std::int64_t>(samples[j.next + i].kept_count);
+    ragged = ragged || (i > 0 && k != longest);
+    longest = std::max(longest, k);
+  }
+  at::Tensor bytes = at::zeros({n, longest, width}, at::kByte);
+  at::Tensor positions = at::zeros({n, longest}, at::kLong);
+  at::Tensor valid = at::zeros({n, longest}, at::kBool);
+  std::vector<std::vector<std::int32_t>> prompts;
+  std::size_t row = j.next_token;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto& s = samples[j.next + static_cast<std::size_t>(i)];
+    FRESHET_TRY_ASSIGN(const auto kept, uncertainty::kept_tokens(s.kept, j.request.batch.tokens_per_sample));
+    if (kept.size() != s.kept_count || kept.empty()) {
+      return error{errc::corrupt, "sample " + std::to_string(s.position.value) + ": bitmap and count disagree"};
+    }
+    std::memcpy(bytes.data_ptr<std::uint8_t>() + i * longest * width,
+                j.patches.data() + row * static_cast<std::size_t>(width), kept.size() * static_cast<std::size_t>(width));
+    std::copy(kept.begin(), kept.end(), positions.data_ptr<std::int64_t>() + i * longest);
+    std::fill_n(valid.data_ptr<bool>() + i * longest, kept.size(), true);
+    row += kept.size();
+    prompts.push_back(distill::prompt_tokens(*words_, s.question));
+    if (prompts.back().empty()) return error{errc::corrupt, "sample without a question"};
+  }
+  model::visual_input in;
+  in.patches = model::normalise_patches(bytes);
+  in.positions = positions;
+  if (ragged) in.valid = valid;
+  const at::Tensor visual = model_->visual_tokens(in);
+  model::generation_options generation;
+  generation.max_new_tokens = options_.max_new_tokens;
+  generation.temperature = options_.temperature;
+  generation.top_p = options_.top_p;
+  const model::generated answers = model::generate(*model_, visual, in.valid, prompts, generation, &draw_);
+
+  const at::Tensor log_probs = at::log_softmax(answers.logits, -1).contiguous();
+  const auto k = static_cast<std::int64_t>(std::min<std::size_t>(options_.top_k, static_cast<std::size_t>(log_probs.size(2))));
+  const auto top = log_probs.topk(std::max<std::int64_t>(k, 1), -1);
+  const at::Tensor top_values = std::get<0>(top).contiguous();
+  const at::Tensor top_ids = std::get<1>(top).contiguous();
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto& tokens = answers.tokens[static_cast<std::size_t>(i)];
+    topology::teacher_label label;
+    label.answer = words_->decode(tokens);
+    label.answer_tokens = tokens;
+    double log_confidence = 0;
+    for (std::size_t a = 0; a < tokens.size(); ++a) {
+      const auto step = static_cast<std::int64_t>(a);
+      const float* values = top_values.data_ptr<float>() + (i * top_values.size(1) + step) * top_values.size(2);
+      const std::int64_t* ids = top_ids.data_ptr<std::int64_t>() + (i * top_ids.size(1) + step) * top_ids.size(2);
+      log_confidence += values[0];
+      double mass = 0;
+      for (std::int64_t t = 0; t < k; ++t) {
+        label.topk_ids.push_back(static_cast<std::int32_t>(ids[t]));
+        label.topk_logits.push_back(values[t]);
+        mass += std::exp(static_cast<double>(values[t]));
+      }
+      if (k > 0) label.rest_mass.push_back(static_cast<float>(std::max(0.0, 1.0 - mass)));
+    }
+    label.confidence = static_cast<float>(std::exp(log_confidence));
+    confidence_sum_ += label.confidence;
+    if (options_.send_features) {
+      const auto& s = samples[j.next + static_cast<std::size_t>(i)];
+      const at::Tensor seen = visual[i].narrow(0, 0, s.kept_count).contiguous();
+      const at::Tensor states = answers.hidden[i].narrow(0, 0, static_cast<std::int64_t>(tokens.size())).contiguous();
+      j.visual.insert(j.visual.end(), seen.data_ptr<float>(), seen.data_ptr<float>() + seen.numel());
+      j.hidden.insert(j.hidden.end(), states.data_ptr<float>(), states.data_ptr<float>() + states.numel());
+    }
+    j.out.labels.push_back(std::move(label));
+  }
+  j.next += count;
+  j.next_token = row;
+  return {};
+}
+
+void teacher_core::finish(job& j, outbox& out) {
+  if (options_.send_features && options_.kind == teacher_kind::model && !j.visual.empty()) {
+    const std::int64_t width = model_->config().text.hidden_size;
+    const auto rows = static_cast<std::int64_t>(j.visual.size()) / width;
+    const auto states = static_cast<std::int64_t>(j.hidden.size()) / width;
+    j.out.teacher_visual = host_tensor::of(std::move(j.visual), {rows, width});
+    j.out.teacher_hidden = host_tensor::of(std::move(j.hidden), {states, width});
+  }
+  answered_ += j.out.labels.size();
+  out.send(options_.distiller, std::move(j.out));
+}
+
+bool teacher_core::work(time_point, outbox& out) {
+  if (jobs_.empty()) return false;
+  job& j = jobs_.front();
+  result<void> done;
+  if (!j.opened) done = open(j);
+  if (done.ok() && j.next < j.request.batch.samples.size()) {
+    if (options_.kind == teacher_kind::self) {
+      answer_self(j);
+    } else {
+      done = answer_slice(j);
+    }
+  }
+  if (!done.ok()) {
+    // A batch that cannot be read is given up: it would fail again. The pipeline's tick goes on.
+    ++refused_;
+    out.log(log_level::warn, "lease " + std::to_string(j.request.lease) + " refused: " + done.err().text());
+    j.out = {};
+    j.out.lease = j.request.lease;
+    j.out.batch.device = j.request.batch.device;
+    j.out.batch.tick = j.request.batch.tick;
+    j.out.batch.end_of_tick = j.request.batch.end_of_tick;
+    j.visual.clear();
+    j.hidden.clear();
+    j.request.batch.samples.clear();
+    j.opened = true;
+  }
+  if (j.next < j.request.batch.samples.size()) return true;
+  if (out.room(options_.distiller) == 0) {
+    out.wake_after(std::chrono::milliseconds(5));
+    return false;
+  }
+  finish(j, out);
+  jobs_.pop_front();
+  return !jobs_.empty();
+}
+
+std::uint32_t teacher_core::capacity(const topology::address&) const {
+  return jobs_.size() >= options_.queue ? 0 : static_cast<std::uint32_t>(options_.queue - jobs_.size());
+}
+
+std::string teacher_core::stats_json() const {
+  nlohmann::json s;
+  s["answered"] = answered_;
+  s["refused"] = refused_;
+  s["queued"] = jobs_.size();
+  s["mean_confidence"] = answered_ > 0 ? confidence_sum_ / static_cast<double>(answered_) : 0.0;
+  return s.dump();
+}
+
+void teacher_core::stop(time_point, outbox&) {}
+
+}  // namespace freshet::actors

@@ -1,0 +1,14 @@
+// freshet bench: the proof and the measurements.
+#include <CLI/CLI.hpp>
+
+#include "tools/freshet/commands/commands.hpp"
+
+namespace freshet::cli {
+
+void add_bench(CLI::App& app, action& chosen) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure: adaptation, kernels, links");
+  bench->require_subcommand(1);
+  add_bench_adapt(*bench, chosen);
+}
+
+}  // namespace freshet::cli

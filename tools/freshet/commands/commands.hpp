@@ -1,0 +1,24 @@
+// The commands of `freshet`, each in a file of its own. A command adds itself to the command line and,
+// when chosen, leaves what is to be run. To add one: a file, a declaration here, a line in main.cpp.
+#pragma once
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace freshet::cli {
+
+/// What the command line asks for; its return value is the exit status (exit_codes.hpp).
+using action = std::function<int()>;
+
+void add_run(CLI::App& app, action& chosen);
+void add_status(CLI::App& app, action& chosen);
+void add_check(CLI::App& app, action& chosen);
+void add_config(CLI::App& app, action& chosen);
+void add_pretrain(CLI::App& app, action& chosen);
+void add_bench(CLI::App& app, action& chosen);
+void add_bench_adapt(CLI::App& bench, action& chosen);
+
+}  // namespace freshet::cli

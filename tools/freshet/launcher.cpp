@@ -1,0 +1,156 @@
+#include "tools/freshet/launcher.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace freshet::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+
+struct node_process {
+  const node_command* command;
+  restart_plan plan;
+  std::optional<child_process> child;
+  clock::time_point start_at;   ///< while there is no child
+};
+
+class launcher {
+ public:
+  launcher(const launch_options& options, process_signals& signals) : options_(options), signals_(signals) {
+    for (const node_command& command : options.nodes)
+      nodes_.push_back({&command, restart_plan(options.limits), std::nullopt, clock::now()});
+    begun_ = clock::now();
+    report_at_ = begun_ + options.report_every;
+  }
+
+  exit_code run() {
+    while (!stopping_) {
+      start_due();
+      reap();
+      if (stopping_) break;
+      if (signals_.stops() > 0) {
+        stop("stopping");
+      } else if (options_.run_for && clock::now() >= begun_ + *options_.run_for) {
+        stop("the agreed time is over; stopping");
+      } else {
+        report();
+        signals_.wait(until_next());
+      }
+    }
+    finish();
+    return verdict_;
+  }
+
+ private:
+  void start_due() {
+    for (node_process& n : nodes_) {
+      if (n.child || clock::now() < n.start_at) continue;
+      auto started = child_process::start(n.command->arguments, n.command->log_file);
+      if (!started) {
+        options_.on_event("node " + n.command->node + ": " + started.err().text());
+        give_up();
+        return;
+      }
+      n.child.emplace(std::move(started).value());
+      n.plan.started(clock::now());
+      options_.on_event("node " + n.command->node + " runs as process " + std::to_string(n.child->pid()));
+    }
+  }
+
+  void reap() {
+    for (node_process& n : nodes_) {
+      if (!n.child) continue;
+      const auto how = n.child->ended();
+      if (!how) continue;
+      n.child.reset();
+      const auto delay = n.plan.ended(clock::now(), *how);
+      if (!delay) {
+        options_.on_event("node " + n.command->node + " ended with " + how->text() + " and is given up" + see_log(n));
+        give_up();
+        return;
+      }
+      n.start_at = clock::now() + *delay;
+      options_.on_event("node " + n.command->node + " ended with " + how->text() + "; it starts again in " +
+                        std::to_string(delay->count()) + " ms" + see_log(n));
+    }
+  }
+
+  static std::string see_log(const node_process& n) {
+    return n.command->log_file.empty() ? "" : "; its words are in " + n.command->log_file;
+  }
+
+  void give_up() {
+    verdict_ = exit_node_failed;
+    stop("stopping the other nodes");
+  }
+
+  void stop(const std::string& why) {
+    stopping_ = true;
+    stops_seen_ = signals_.stops();
+    options_.on_event(why);
+    for (node_process& n : nodes_)
+      if (n.child) n.child->signal(SIGTERM);
+    kill_at_ = clock::now() + options_.limits.stop_within;
+  }
+
+  /// Waits for all to end; enforces it at the deadline or at a second request.
+  void finish() {
+    bool killed = false;
+    for (;;) {
+      bool any = false;
+      for (node_process& n : nodes_) {
+        if (!n.child) continue;
+        if (n.child->ended()) {
+          n.child.reset();
+        } else {
+          any = true;
+        }
+      }
+      if (!any) return;
+      if (!killed && (clock::now() >= kill_at_ || signals_.stops() > stops_seen_)) {
+        killed = true;
+        for (node_process& n : nodes_) {
+          if (!n.child) continue;
+          options_.on_event("node " + n.command->node + " has not stopped in time; it is killed");
+          n.child->signal(SIGKILL);
+        }
+        if (verdict_ == exit_ok) verdict_ = exit_not_in_time;
+      }
+      signals_.wait(std::clamp(std::chrono::ceil<milliseconds>(kill_at_ - clock::now()), milliseconds(1), milliseconds(200)));
+    }
+  }
+
+  void report() {
+    if (clock::now() < report_at_) return;
+    options_.on_report();
+    report_at_ = clock::now() + options_.report_every;
+  }
+
+  milliseconds until_next() const {
+    auto next = report_at_;
+    for (const node_process& n : nodes_)
+      if (!n.child) next = std::min(next, n.start_at);
+    if (options_.run_for) next = std::min(next, begun_ + *options_.run_for);
+    return std::clamp(std::chrono::ceil<milliseconds>(next - clock::now()), milliseconds(1), milliseconds(60'000));
+  }
+
+  const launch_options& options_;
+  process_signals& signals_;
+  std::vector<node_process> nodes_;
+  clock::time_point begun_;
+  clock::time_point report_at_;
+  clock::time_point kill_at_;
+  bool stopping_ = false;
+  int stops_seen_ = 0;   ///< when the stop began: one more means "at once"
+  exit_code verdict_ = exit_ok;
+};
+
+}  // namespace
+
+exit_code launch(const launch_options& options, process_signals& signals) { return launcher(options, signals).run(); }
+
+}  // namespace freshet::cli
