@@ -4,12 +4,13 @@ namespace freshet::config {
 
 std::vector<choice> gate_choices() {
   return {
-      {"budget", "the most uncertain samples, as many as the byte budget allows (online quantile)"},
-      {"stratified", "the byte budget spread evenly over the range of uncertainty"},
-      {"threshold", "every sample above a fixed uncertainty, as published (arXiv 2312.16279)"},
-      {"random", "samples by chance, as many as the byte budget allows: a control"},
+      {"stratified", "spread over scores and feature space, leaning to the uncertain and the new; holds the budget"},
+      {"learned", "the same spread over the value that a small regression from the cloud expects; holds the budget"},
+      {"budget", "the most uncertain of the recent stream, as many as the budget affords (online quantile)"},
+      {"threshold", "first score above a constant, as published (arXiv 2312.16279)"},
+      {"random", "a uniform share of the stream, as much as the budget affords: a control"},
       {"all", "every sample: the upper bound"},
-      {"none", "nothing but random probes: devices on their own"},
+      {"none", "nothing but probes: devices on their own"},
   };
 }
 

@@ -48,8 +48,8 @@ struct uplink_filter_settings {
         .unit("share")
         .live();
     s.setting("budget_bytes_per_sample", &uplink_filter_settings::budget_bytes_per_sample,
-              "Uplink bytes for each answered sample, on average over all that the device answers. The gates "
-              "\"budget\", \"stratified\" and \"random\" hold it.")
+              "Uplink bytes for each answered sample, on average over all that the device answers. Held by the gates "
+              "of which this is said, and by \"budget\" and \"random\".")
         .between(byte_count(1), byte_count(std::uint64_t{1} << 30U))
         .live()
         .example(byte_count(64'000));

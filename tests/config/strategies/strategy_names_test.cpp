@@ -7,7 +7,9 @@
 
 #include "config/schema/source.hpp"
 #include "config/schema/strategies.hpp"
+#include "kernels/delta/codec.hpp"
 #include "kernels/scenes/shifts.hpp"
+#include "kernels/uncertainty/gate.hpp"
 #include "kernels/uncertainty/scores.hpp"
 
 namespace freshet::config {
@@ -33,8 +35,18 @@ TEST(strategy_names, sample_scores_are_the_registry) {
   EXPECT_EQ(names_of(sample_score_choices()), names_in(uncertainty::sample_scores()));
 }
 
+TEST(strategy_names, gates_are_the_registry) {
+  EXPECT_EQ(names_of(gate_choices()), names_in(uncertainty::gate_kinds()));
+}
+
 TEST(strategy_names, token_scores_are_the_registry) {
   EXPECT_EQ(names_of(token_score_choices()), names_in(uncertainty::token_scores()));
+}
+
+TEST(strategy_names, codecs_are_the_registry) {
+  std::set<std::string> names;
+  for (const std::string_view name : delta::codec_names()) names.emplace(name);
+  EXPECT_EQ(names_of(codec_choices()), names);
 }
 
 TEST(strategy_names, default_phases_are_shifts_of_the_built_in_world) {

@@ -1,0 +1,64 @@
+#include "tools/freshet/paths.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace freshet::cli {
+namespace {
+
+class paths : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/freshet-paths-XXXXXX";
+    folder_ = ::mkdtemp(name);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string folder_;
+};
+
+TEST_F(paths, one_daemon_a_state_folder) {
+  auto first = state_lock::take(folder_);
+  ASSERT_TRUE(first.ok());
+  const auto second = state_lock::take(folder_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.err().code, errc::unavailable);
+  EXPECT_NE(second.err().context.find(folder_), std::string::npos);
+  { const state_lock gone = std::move(first).value(); }
+  EXPECT_TRUE(state_lock::take(folder_).ok());
+  EXPECT_EQ(state_lock::take(folder_ + "/nowhere").err().code, errc::io);
+}
+
+TEST_F(paths, files_are_replaced_as_a_whole) {
+  const std::string path = document_in(folder_);
+  ASSERT_TRUE(write_file(path, std::string(100'000, 'a')).ok());
+  ASSERT_TRUE(write_file(path, "short").ok());
+  std::ifstream in(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), "short");
+  EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+  EXPECT_EQ(write_file(folder_ + "/no/such/folder", "x").err().code, errc::io);
+}
+
+TEST_F(paths, state_follows_the_environment) {
+  ::setenv("XDG_STATE_HOME", "/x/state", 1);
+  EXPECT_EQ(default_state_dir(), "/x/state/freshet");
+  ::unsetenv("XDG_STATE_HOME");
+  ::setenv("HOME", "/home/someone", 1);
+  EXPECT_EQ(default_state_dir(), "/home/someone/.local/state/freshet");
+  ::unsetenv("HOME");
+  EXPECT_EQ(default_state_dir(), working_dir() + "/freshet-state");
+}
+
+TEST_F(paths, are_made_absolute_by_text) {
+  EXPECT_EQ(absolute("/a/../b/./c/"), "/b/c");
+  EXPECT_EQ(absolute("x"), working_dir() + "/x");
+  EXPECT_EQ(absolute("/"), "/");
+}
+
+}  // namespace
+}  // namespace freshet::cli
