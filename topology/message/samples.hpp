@@ -14,7 +14,8 @@ namespace freshet::topology {
 
 /// DEVICE -> UPLINK-FILTER: a batch of answered samples with all that gates and masks may read.
 /// n samples, L visual tokens each of width D (student, after the projector), P bytes a patch,
-/// A answer positions (padded), K kept logits.
+/// A answer positions (padded), V words. Features and relevance are empty when the device is told not
+/// to send them; a batch of no samples (it only ends a tick) has all tensors empty.
 struct observation_batch {
   device_id device;
   std::uint64_t tick = 0;                 ///< paced mode: the bench's tick; 0 in free-running mode
