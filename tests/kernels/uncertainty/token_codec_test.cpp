@@ -197,6 +197,20 @@ TEST(token_codec, a_feature_payload_cannot_be_predicted) {
             errc::unsupported);
 }
 
+TEST(token_codec, raw_bytes_of_either_form_come_back_without_scales) {
+  rng g(69);
+  const bytes patches = picture_patches(g, 6, 6);
+  const packed_tokens p = pack_patches(patches.data(), 6, 108);
+  ASSERT_TRUE(p.zstd);
+  EXPECT_EQ(*unpack_raw(p.payload.data(), p.payload.size(), p.zstd, 6, 108, true), patches);
+  EXPECT_EQ(unpack_raw(p.payload.data(), p.payload.size(), p.zstd, 6, 108, false).err().code, errc::unsupported);
+  const std::vector<float> x(6 * 40, 0.5f);
+  const auto f = pack_features(x.data(), 6, 40);
+  ASSERT_TRUE(f->zstd);
+  EXPECT_EQ(*unpack_raw(f->payload.data(), f->payload.size(), f->zstd, 6, 40, false), bytes(6 * 40, 127));
+  EXPECT_FALSE(unpack_raw(f->payload.data(), f->payload.size() - 1, f->zstd, 6, 40, false).ok());
+}
+
 TEST(token_codec, the_cheaper_form_is_the_smaller) {
   rng g(68);
   const bytes flat(10 * 192, 5), random = noise(g, 10 * 192);
