@@ -41,8 +41,8 @@ at::Tensor rms_norm::operator()(const at::Tensor& x) const {
 at::Tensor activate(activation kind, const at::Tensor& x) {
   switch (kind) {
     case activation::gelu:
-      // LibTorch 1.13's oneDNN gelu has a backward pass that returns garbage (inf, stale memory) for
-      // some shapes; spelled out, its parts differentiate correctly.
+      // The backward pass of LibTorch 1.13's oneDNN gelu returns stale memory when the gradient of a
+      // 4-D map has other strides than the map; spelled out, its parts differentiate correctly.
       return x.requires_grad() ? x * (at::erf(x * 0.70710678118654752) + 1) * 0.5 : at::gelu(x);
     case activation::gelu_tanh: return at::gelu(x, "tanh");
     case activation::quick_gelu: return x * at::sigmoid(x * 1.702);
