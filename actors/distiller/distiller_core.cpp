@@ -94,7 +94,9 @@ void distiller_core::take(const topology::labelled_batch& batch, time_point now,
     samples_ += read->samples.size();
     unsure_ += read->unsure;
     confidence_sum_ += read->confidence_sum;
-    for (auto& s : read->samples) learner_.add(std::move(s));
+    for (auto& s : read->samples) {
+      if (!learner_.add(std::move(s))) ++refused_;
+    }
   }
   if (batch.batch.end_of_tick) tick_open_ = batch.batch.tick;
 }

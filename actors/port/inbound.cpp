@@ -90,7 +90,7 @@ inbound::consequence inbound::not_understood(const received& message, const erro
   c.genuine = true;
   if (head->type == topology::message_traits<topology::error_reply>::number) return c;
   topology::parcel reply;
-  reply.head.from = {setup_.node, "port"};
+  reply.head.from = {setup_.node, rt::port_role};
   reply.head.to = head->from;
   reply.head.life = setup_.life;
   reply.head.correlation = head->correlation;
@@ -100,6 +100,7 @@ inbound::consequence inbound::not_understood(const received& message, const erro
 }
 
 void inbound::deliver(topology::parcel p, time_point now) {
+  if (p.head.to.role == rt::port_role) return;  // an introduction: that it came is all it says
   auto found = roles_.find(p.head.to.role);
   if (found == roles_.end()) {
     // A node's first hellos often outrun its roles; without this each would cost a hello period.

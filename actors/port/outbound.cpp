@@ -32,7 +32,8 @@ result<void> outbound::open_socket(configured_peer& peer) {
   return connected;
 }
 
-void outbound::follow_inproc() {
+bool outbound::follow_inproc() {
+  bool joined = false;
   for (auto& [node, peer] : configured_) {
     if (!is_inproc(peer.endpoint)) continue;
     const auto generation = setup_.context->generation(peer.endpoint);
@@ -42,7 +43,9 @@ void outbound::follow_inproc() {
     if (generation == 0) continue;
     auto opened = open_socket(peer);
     if (!opened) setup_.log->warn("{}: {}", setup_.node, opened.err().text());
+    joined = joined || opened.ok();
   }
+  return joined;
 }
 
 void outbound::learn(const std::string& node, const std::string& routing_id, time_point now) {
@@ -64,6 +67,18 @@ void outbound::make_room_for_learned() {
                                  [](const auto& a, const auto& b) { return a.second.heard < b.second.heard; });
   waiting_learned_.erase(oldest->first);
   learned_.erase(oldest);
+}
+
+void outbound::introduce(epoch life) {
+  for (const auto& [node, peer] : configured_) {
+    if (node == setup_.node || !peer.socket || !peer.queue.empty()) continue;
+    topology::parcel p;
+    p.head.from = {setup_.node, rt::port_role};
+    p.head.to = {node, rt::port_role};
+    p.head.life = life;
+    p.body = topology::link_hello{life};
+    submit(p);
+  }
 }
 
 void outbound::submit(const topology::parcel& p) {

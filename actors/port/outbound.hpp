@@ -40,6 +40,10 @@ class outbound {
   /// `node` spoke with this routing id; replies go there unless it has a dealer.
   void learn(const std::string& node, const std::string& routing_id, time_point now);
 
+  /// Says a word to every configured peer, so that it knows the way back though no role here may ever
+  /// speak first. For peers that are reached and have nothing waiting.
+  void introduce(epoch life);
+
   /// Encodes and queues; send_waiting() puts it on the wire.
   void submit(const topology::parcel& p);
   void send_waiting();
@@ -48,8 +52,8 @@ class outbound {
   /// True while something waits for a peer behind the router: ZeroMQ tells of room only for all
   /// of its peers together, so these are looked at by time.
   [[nodiscard]] bool must_look_again() const { return !waiting_learned_.empty(); }
-  /// Inproc peers that came, went or were replaced.
-  void follow_inproc();
+  /// Inproc peers that came, went or were replaced; true when one was joined.
+  bool follow_inproc();
 
   struct dealer {
     std::string node;

@@ -18,6 +18,8 @@ constexpr milliseconds forever{-1};
 // How long a peer behind the router is left alone when it has no room.
 constexpr milliseconds look_again{5};
 constexpr duration report_period = std::chrono::seconds(1);
+// A peer that restarts behind a socket of ours knows the way back again after so long.
+constexpr duration introduction_period = std::chrono::seconds(1);
 
 milliseconds until(time_point then, time_point now) {
   // Rounded up, or the last fraction of a millisecond would be spent spinning.
@@ -56,11 +58,13 @@ result<std::vector<std::string>> port_loop::open() {
   subscription_ = setup_.context->subscribe([wake = setup_.wake] { wake->wake(); });
   outbound_->follow_inproc();
   started_ = setup_.clock->now();
+  if (!config.peers.empty()) next_introduction_ = started_;
   if (config.stats) next_report_ = started_ + report_period;
   return std::vector<std::string>(bound_.begin(), bound_.end() - 1);
 }
 
 void port_loop::connect(const std::string& node, const std::string& endpoint) {
+  next_introduction_ = setup_.clock->now();
   auto connected = outbound_->connect(node, endpoint);
   if (!connected) setup_.log->error("{}: {}", setup_.config.node, connected.err().text());
 }
@@ -72,6 +76,7 @@ void port_loop::submit(const std::vector<topology::parcel>& parcels) {
 milliseconds port_loop::patience(time_point now) const {
   milliseconds wait = forever;
   if (next_report_) wait = sooner(wait, until(*next_report_, now));
+  if (next_introduction_) wait = sooner(wait, until(*next_introduction_, now));
   if (stop_at_) wait = sooner(wait, until(*stop_at_, now));
   if (outbound_->must_look_again()) wait = sooner(wait, look_again);
   return wait;
@@ -96,7 +101,11 @@ void port_loop::wait_and_receive() {
   if (items[1].revents & ZMQ_POLLIN) receive_from(router_, nullptr, now);
   for (std::size_t i = 0; i < dealers.size(); ++i)
     if (items[i + 2].revents & ZMQ_POLLIN) receive_from(*dealers[i].socket, &dealers[i].node, now);
-  if (items[0].revents & ZMQ_POLLIN) outbound_->follow_inproc();
+  if (items[0].revents & ZMQ_POLLIN && outbound_->follow_inproc() && next_introduction_) next_introduction_ = now;
+  if (next_introduction_ && now >= *next_introduction_) {
+    next_introduction_ = now + introduction_period;
+    outbound_->introduce(setup_.life);
+  }
   if (next_report_ && now >= *next_report_) report(now);
 }
 
@@ -116,11 +125,11 @@ void port_loop::receive_from(zmq::socket_t& socket, const std::string* peer, tim
 void port_loop::report(time_point now) {
   next_report_ = now + report_period;
   topology::parcel p;
-  p.head.from = {setup_.config.node, "port"};
+  p.head.from = {setup_.config.node, rt::port_role};
   p.head.to = *setup_.config.stats;
   p.head.life = setup_.life;
   p.body = topology::role_report{
-      setup_.config.node, "port", static_cast<std::uint32_t>(::getpid()),
+      setup_.config.node, rt::port_role, static_cast<std::uint32_t>(::getpid()),
       static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now - started_).count()),
       setup_.traffic->snapshot().json()};
   outbound_->submit(p);
@@ -129,6 +138,7 @@ void port_loop::report(time_point now) {
 void port_loop::begin_stop() {
   if (!stop_at_) stop_at_ = setup_.clock->now() + setup_.config.limits.linger;
   next_report_.reset();
+  next_introduction_.reset();
 }
 
 bool port_loop::done() const { return stop_at_ && (!outbound_->has_sendable() || setup_.clock->now() >= *stop_at_); }

@@ -66,6 +66,7 @@ class port_loop {
   std::optional<std::uint64_t> subscription_;
   time_point started_{};
   std::optional<time_point> next_report_;
+  std::optional<time_point> next_introduction_;   ///< empty when no peer is configured
   std::optional<time_point> stop_at_;
 };
 

@@ -19,6 +19,9 @@
 
 namespace freshet::rt {
 
+/// The role under which a node's port itself speaks and is spoken to.
+inline constexpr const char* port_role = "port";
+
 class system;
 
 /// Bounds of one peer's queue in front of its socket. Control beyond them pushes out the oldest

@@ -23,7 +23,7 @@ namespace {
 
 using config::text_literal;
 
-constexpr auto start_patience = std::chrono::seconds(120);
+constexpr auto start_patience = std::chrono::seconds(60);
 constexpr auto stop_patience = std::chrono::seconds(10);
 constexpr int jpeg_quality = 90;
 
