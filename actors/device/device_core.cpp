@@ -55,7 +55,8 @@ class device_core final : public role_core {
       if (auto ok = take_pace(from, *asked); !ok) refuse(from, m, ok.err(), out);
     } else if (const auto* no = std::get_if<topology::error_reply>(&m)) {
       ++refused_by_peers_;
-      if (logged_refusals_.size() < most_logged_refusals && logged_refusals_.emplace(no->refused_type, no->code).second) {
+      if (logged_refusals_.size() < most_logged_refusals &&
+          logged_refusals_.emplace(no->refused_type, no->code).second) {
         out.log(log_level::warn, from.text() + " refused (others of this kind are only counted): " + no->context);
       }
     } else {
@@ -209,7 +210,8 @@ class device_core final : public role_core {
     }
     receiver_->confirm_active(next->number);
     if (state_) {
-      if (const auto kept = state_->commit({next->number, next->hash, next->values}); !kept) state_fault(kept.err(), out);
+      const auto kept = state_->commit({next->number, next->hash, next->values});
+      if (!kept) state_fault(kept.err(), out);
     }
     out.log(log_level::info, "version " + std::to_string(next->number.value) + " is active");
     send_report(now, out);

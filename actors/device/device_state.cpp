@@ -103,7 +103,9 @@ result<void> device_state::commit(const kept_version& next) const {
   // Whatever dies in between: the version before this one is still there under one of both names.
   if (std::filesystem::exists(active, problem)) {
     std::filesystem::rename(active, folder_ / previous_name, problem);
-    if (problem) return {errc::io, active.string() + ": cannot keep it as the previous one (" + problem.message() + ")"};
+    if (problem) {
+      return {errc::io, active.string() + ": cannot keep it as the previous one (" + problem.message() + ")"};
+    }
   }
   return model::write_safetensors(active, {{"values", next.values}},
                                   {{"line", std::to_string(line_.value)},

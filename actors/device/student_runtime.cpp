@@ -58,7 +58,10 @@ bool all_finite(const host_tensor& values) {
 
 struct student_runtime::parts {
   parts(model::llava m, std::shared_ptr<const model::tokenizer> w, student_options o)
-      : net(std::move(m)), words(std::move(w)), options(std::move(o)), trained(model::trainable_set::of(net.weights())) {}
+      : net(std::move(m)),
+        words(std::move(w)),
+        options(std::move(o)),
+        trained(model::trainable_set::of(net.weights())) {}
 
   model::llava net;
   std::shared_ptr<const model::tokenizer> words;

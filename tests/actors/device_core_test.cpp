@@ -1,155 +1,20 @@
-// The device's core without actors: paced and free-running, with updates, restarts, faults and a
-// cloud that does not listen.
+// The device's core, paced: what it sends for a tick, updates, faults of the stream and of versions.
 #include "actors/device/device_core.hpp"
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <limits>
 
-#include <nlohmann/json.hpp>
-
-#include "actors/deployer/offer_content.hpp"
-#include "actors/device/student_runtime.hpp"
-#include "kernels/delta/artefact.hpp"
-#include "kernels/delta/update.hpp"
-#include "tests/support/fake_outbox.hpp"
-#include "tests/support/tiny_student.hpp"
+#include "tests/support/device_fixture.hpp"
 
 namespace freshet::actors {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
-using test::fake_outbox;
 using test::noise_source;
-using test::tiny_student;
 using topology::observation_batch;
 
-const topology::address filter{"edge", "uplink-filter"};
-const topology::address deployer{"cloud", "deployer"};
-const topology::address bench{"bench", "bench"};
-
-class device_core_test : public ::testing::Test {
- protected:
-  device_core_test() : oracle_(std::move(*student_runtime::load({tiny_.model(), tiny_.lora, 4}))) {}
-
-  device_options options(bool paced) {
-    device_options o;
-    o.device = device_id{3};
-    o.filter = filter;
-    o.deployer = deployer;
-    if (paced) o.bench = bench;
-    o.model = tiny_.model();
-    o.lora = tiny_.lora;
-    o.max_new_tokens = 4;
-    o.samples_per_phase = 50;
-    o.samples_per_second = 20;
-    o.stream = [this]() -> result<std::vector<stream_phase>> {
-      auto a = std::make_shared<noise_source>(1, bad_);
-      auto b = std::make_shared<noise_source>(2);
-      if (with_answers_) {
-        for (const auto& s : {a, b}) s->truth = [this](const scenes::sample& x) { return base_answer(x); };
-      }
-      return std::vector<stream_phase>{{"first", a}, {"second", b}};
-    };
-    return o;
-  }
-
-  std::unique_ptr<role_core> make(device_options o) {
-    auto made = make_device(std::move(o));
-    EXPECT_TRUE(made.ok()) << made.err().text();
-    return std::move(*made);
-  }
-
-  /// What the student of version 0 says: the truth of these tests.
-  std::string base_answer(const scenes::sample& s) {
-    return oracle_.answer({*oracle_.prepare(s.picture, s.question)}, {false, false, false, false}).answers[0];
-  }
-
-  host_tensor drifted(const host_tensor& from, std::uint64_t seed) {
-    std::vector<float> v(from.as<float>(), from.as<float>() + from.items());
-    rng draw(seed);
-    for (float& x : v) x += static_cast<float>(draw.normal());
-    return host_tensor::of(std::move(v));
-  }
-
-  void work_off(role_core& core) {
-    for (int slices = 0; core.work(now_, out_); ++slices) ASSERT_LT(slices, 1000);
-  }
-
-  void pace(role_core& core, std::uint64_t tick, std::uint64_t first, std::uint32_t count) {
-    core.handle(bench, topology::pace{tick, first, count}, now_, out_);
-  }
-
-  /// Lets time pass in steps of 50 ms, as the shell does.
-  void live(role_core& core, duration how_long) {
-    for (const time_point end = now_ + how_long; now_ < end;) {
-      now_ += milliseconds(50);
-      core.tick(now_, out_);
-      work_off(core);
-    }
-  }
-
-  /// Offers an exact update and answers all chunk requests.
-  void update(role_core& core, const host_tensor& base, const host_tensor& target, std::uint64_t from, std::uint64_t to) {
-    delta::artefact a;
-    a.line = oracle_.line();
-    a.base = version{from};
-    a.made = version{to};
-    a.base_hash = delta::hash_values(base.as<float>(), base.items());
-    a.result_hash = delta::hash_values(target.as<float>(), target.items());
-    a.codec = "exact";
-    auto payload = delta::encode_exact_update(base.as<float>(), target.as<float>(), oracle_.layout());
-    ASSERT_TRUE(payload.ok()) << payload.err().text();
-    a.payload = std::move(*payload);
-    const auto bytes = delta::encode_artefact(a);
-    ASSERT_TRUE(bytes.ok());
-    topology::artefact_offer offer;
-    offer.artefact = to;
-    offer.base = a.base;
-    offer.next = a.made;
-    offer.bytes = bytes->size();
-    offer.content = hash_content(bytes->data(), bytes->size());
-    offer.chunk_bytes = 1000;
-    out_.take<topology::chunk_request>();
-    core.handle(deployer, offer, now_, out_);
-    for (auto asked = out_.take<topology::chunk_request>(); !asked.empty(); asked = out_.take<topology::chunk_request>()) {
-      for (const auto& request : asked) {
-        for (std::uint32_t i = 0; i < request.chunks; ++i) {
-          const std::uint64_t at = request.offset + i * 1000ULL;
-          if (at >= bytes->size()) break;
-          const std::size_t n = std::min<std::size_t>(1000, bytes->size() - at);
-          const std::vector<std::uint8_t> part(bytes->begin() + static_cast<std::ptrdiff_t>(at),
-                                               bytes->begin() + static_cast<std::ptrdiff_t>(at + n));
-          core.handle(deployer, topology::artefact_chunk{request.artefact, at, host_tensor::of(part)}, now_, out_);
-        }
-      }
-    }
-  }
-
-  /// What the deployer was told; a bench that paces hears the same.
-  std::vector<topology::device_report> reports() {
-    std::vector<topology::device_report> to_deployer;
-    std::vector<topology::device_report> to_bench;
-    for (const auto& sent : out_.messages) {
-      const auto* r = std::get_if<topology::device_report>(&sent.message);
-      if (r != nullptr) (sent.to == bench ? to_bench : to_deployer).push_back(*r);
-    }
-    EXPECT_TRUE(to_bench.empty() || to_bench == to_deployer);
-    out_.take<topology::device_report>();
-    return to_deployer;
-  }
-
-  static nlohmann::json stats(const role_core& core) { return nlohmann::json::parse(core.stats_json()); }
-
-  tiny_student tiny_;
-  student_runtime oracle_;
-  std::set<std::uint64_t> bad_;
-  bool with_answers_ = false;
-  fake_outbox out_;
-  time_point now_{seconds(1000)};
-};
+class device_core_test : public device_fixture {};
 
 TEST_F(device_core_test, a_paced_tick_answers_exactly_what_was_asked) {
   auto core = make(options(true));
@@ -359,47 +224,6 @@ TEST_F(device_core_test, the_twin_is_frozen_and_answers_never_leave) {
   EXPECT_EQ(stats(*blind)["scored"], 0);
 }
 
-TEST_F(device_core_test, runs_free_at_its_own_pace_whatever_the_cloud_does) {
-  auto core = make(options(false));
-  core->start(now_, out_);
-  live(*core, seconds(4));
-  EXPECT_NEAR(stats(*core)["answered"].get<double>(), 80, 4);
-  EXPECT_NEAR(stats(*core)["answers_per_second"].get<double>(), 20, 2.1);
-  auto seen = out_.take<observation_batch>();
-  std::uint64_t next = 0;
-  for (const auto& o : seen) {
-    EXPECT_EQ(o.tick, 0U);
-    EXPECT_FALSE(o.end_of_tick);
-    for (const sequence s : o.sequences) EXPECT_EQ(s.value, next++);
-  }
-  EXPECT_EQ(next, stats(*core)["answered"].get<std::uint64_t>());
-  // A heartbeat a second, and one at the start.
-  EXPECT_NEAR(static_cast<double>(reports().size()), 5, 1);
-
-  out_.set_room(filter, 0);
-  live(*core, seconds(2));
-  EXPECT_TRUE(out_.take<observation_batch>().empty());
-  const auto s = stats(*core);
-  EXPECT_NEAR(s["answered"].get<double>(), 120, 5);
-  EXPECT_EQ(s["dropped_observations"].get<std::uint64_t>(), s["answered"].get<std::uint64_t>() - next);
-  EXPECT_EQ(s["phase"], "first");  // 120 of 2 x 50: the third stretch
-  out_.set_room(filter, 100);
-  live(*core, seconds(1));
-  EXPECT_FALSE(out_.take<observation_batch>().empty());
-}
-
-TEST_F(device_core_test, a_machine_that_stalls_skips_what_is_too_late) {
-  auto core = make(options(false));
-  core->start(now_, out_);
-  now_ += seconds(60);
-  core->tick(now_, out_);
-  work_off(*core);
-  const auto s = stats(*core);
-  EXPECT_EQ(s["answered"], 20);
-  EXPECT_EQ(s["late"], 1180);
-  EXPECT_EQ(s["position"], 1200);
-}
-
 TEST_F(device_core_test, bad_samples_are_counted_logged_once_and_left_out) {
   bad_ = {1, 2, 6};
   auto core = make(options(true));
@@ -421,82 +245,6 @@ TEST_F(device_core_test, bad_samples_are_counted_logged_once_and_left_out) {
   EXPECT_EQ(out_.logged(log_level::warn), 1U);
 }
 
-TEST_F(device_core_test, a_restart_goes_on_with_the_version_and_new_positions) {
-  auto o = options(false);
-  o.state_dir = tiny_.folder() / "state";
-  const host_tensor one = drifted(oracle_.base_values(), 5);
-  const host_tensor two = drifted(one, 6);
-  std::uint64_t last = 0;
-  {
-    auto core = make(o);
-    core->start(now_, out_);
-    update(*core, oracle_.base_values(), one, 0, 1);
-    work_off(*core);
-    update(*core, one, two, 1, 2);
-    live(*core, seconds(1));
-    for (const auto& seen : out_.take<observation_batch>()) last = seen.sequences.back().value;
-  }  // killed: no stop()
-  out_.messages.clear();
-  auto core = make(o);
-  core->start(now_, out_);
-  const auto told = reports();
-  ASSERT_EQ(told.size(), 1U);
-  EXPECT_EQ(told[0].active, version{2});
-  EXPECT_EQ(told[0].active_hash, delta::hash_values(two.as<float>(), two.items()));
-  live(*core, seconds(1));
-  auto seen = out_.take<observation_batch>();
-  ASSERT_FALSE(seen.empty());
-  EXPECT_EQ(seen[0].student, version{2});
-  EXPECT_GT(seen[0].sequences[0].value, last);
-  const std::uint64_t next = seen.back().sequences.back().value + 1;
-  core->stop(now_, out_);
-  core = make(o);
-  core->start(now_, out_);
-  live(*core, seconds(1));
-  seen = out_.take<observation_batch>();
-  EXPECT_EQ(seen[0].sequences[0].value, next);  // after an orderly stop without a gap
-}
-
-TEST_F(device_core_test, corrupt_state_is_reported_and_left_out) {
-  auto o = options(true);
-  o.state_dir = tiny_.folder() / "state";
-  const host_tensor one = drifted(oracle_.base_values(), 5);
-  const host_tensor two = drifted(one, 6);
-  {
-    auto core = make(o);
-    core->start(now_, out_);
-    update(*core, oracle_.base_values(), one, 0, 1);
-    work_off(*core);
-    update(*core, one, two, 1, 2);
-    work_off(*core);
-  }
-  const auto spoil = [&](const char* name) {
-    std::fstream file(o.state_dir / name, std::ios::binary | std::ios::in | std::ios::out);
-    ASSERT_TRUE(file.good());
-    file.seekp(-9, std::ios::end);
-    file.put('\x55');
-  };
-  out_.messages.clear();
-  spoil("active.safetensors");
-  {
-    auto core = make(o);
-    core->start(now_, out_);
-    EXPECT_EQ(reports().at(0).active, version{1});  // the second slot
-    EXPECT_EQ(stats(*core)["state_faults"], 1);
-    EXPECT_EQ(out_.logged(log_level::error), 1U);
-  }
-  spoil("previous.safetensors");
-  auto core = make(o);
-  core->start(now_, out_);
-  const auto report = reports().at(0);
-  EXPECT_EQ(report.active, version{0});
-  EXPECT_EQ(report.active_hash, delta::hash_values(oracle_.base_values().as<float>(), oracle_.base_values().items()));
-  // And it goes on from there.
-  update(*core, oracle_.base_values(), one, 0, 1);
-  work_off(*core);
-  EXPECT_EQ(stats(*core)["version"], 1);
-}
-
 TEST_F(device_core_test, sends_only_what_it_is_told_to) {
   auto o = options(true);
   o.send_features = false;
@@ -511,26 +259,6 @@ TEST_F(device_core_test, sends_only_what_it_is_told_to) {
   EXPECT_TRUE(seen[0].token_relevance.empty());
   EXPECT_FALSE(seen[0].patches.empty());
   EXPECT_FALSE(seen[0].answer_logits.empty());
-}
-
-TEST_F(device_core_test, options_that_make_no_sense_are_refused) {
-  auto o = options(false);
-  o.batch = 0;
-  EXPECT_FALSE(make_device(o).ok());
-  o = options(false);
-  o.samples_per_second = -1;
-  EXPECT_FALSE(make_device(o).ok());
-  o = options(false);
-  o.samples_per_phase = 0;
-  EXPECT_FALSE(make_device(o).ok());
-  o = options(false);
-  o.model = tiny_.folder() / "nowhere";
-  EXPECT_FALSE(make_device(o).ok());
-  o = options(false);
-  o.stream = []() -> result<std::vector<stream_phase>> { return error{errc::not_found, "no such stream"}; };
-  const auto no_stream = make_device(o);
-  ASSERT_FALSE(no_stream.ok());
-  EXPECT_EQ(no_stream.err().context, "no such stream");
 }
 
 }  // namespace

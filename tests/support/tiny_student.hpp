@@ -63,7 +63,8 @@ class tiny_student {
     EXPECT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
     std::filesystem::create_directories(model());
-    auto words = model::word_tokenizer::make({"what", "color", "shape", "is", "it", "red", "blue", "round", "here", "the"});
+    auto words =
+        model::word_tokenizer::make({"what", "color", "shape", "is", "it", "red", "blue", "round", "here", "the"});
     EXPECT_TRUE(words.ok());
     EXPECT_TRUE((*words)->save(model()).ok());
     EXPECT_TRUE(model::llava::random(tiny_student_config((*words)->vocab_size()), seed).save(model()).ok());
