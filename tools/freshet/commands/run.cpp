@@ -1,10 +1,13 @@
 // freshet run: the daemon. Without --node a launcher with a process for each node; with it, that node.
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -70,17 +73,21 @@ std::optional<error> unreachable_endpoint(const topology::graph& graph) {
 /// Looks at the daemon's figures once in a while and shows them.
 class watcher {
  public:
-  watcher(const topology::graph& graph, display& screen) : graph_(graph), screen_(screen) {}
+  watcher(const topology::graph& graph, stats_client client, display& screen)
+      : graph_(graph), client_(std::move(client)), screen_(screen) {}
+
   void look() {
-    const auto document = fetch_stats(graph_, milliseconds(300));
-    const auto progress = document ? read_progress(*document, graph_) : result<fleet_progress>(document.err());
+    const auto document = client_.fetch(milliseconds(300));
+    auto progress = document ? read_progress(*document, graph_) : result<fleet_progress>(document.err());
     if (progress) {
+      // STATS counts from its own start, and may have been started again.
+      const auto age = std::chrono::steady_clock::now() - begun_;
+      progress->uptime_ms = static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(age).count());
       view_.update(*progress);
-      complained_ = false;
-    } else if (!complained_ && ++failures_ > patience) {
-      // While nodes start, silence is to be expected.
-      screen_.event("no figures yet: " + progress.err().text());
-      complained_ = true;
+      failures_ = 0;
+    } else if (++failures_ == patience) {
+      // While nodes start, silence is to be expected; so it is told once, and late.
+      screen_.event("no figures: " + progress.err().text());
     }
     screen_.show(view_);
   }
@@ -88,10 +95,11 @@ class watcher {
  private:
   static constexpr int patience = 20;
   const topology::graph& graph_;
+  stats_client client_;
   display& screen_;
   progress_view view_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   int failures_ = 0;
-  bool complained_ = false;
 };
 
 int run_all(const run_options& options, const chosen_topology& topology) {
@@ -122,9 +130,14 @@ int run_all(const run_options& options, const chosen_topology& topology) {
 
   display screen(display::terminal(), std::chrono::seconds(5));
   screen.event("state, logs and sockets are in " + graph.state_dir);
-  watcher watch(graph, screen);
+  std::optional<watcher> watch;
+  if (graph.stats()) {
+    auto client = stats_client::open(graph);
+    if (!client) return report(client.err());
+    watch.emplace(graph, std::move(client).value(), screen);
+    launch.on_report = [&] { watch->look(); };
+  }
   launch.on_event = [&](const std::string& sentence) { screen.event(sentence); };
-  if (graph.stats()) launch.on_report = [&] { watch.look(); };
   process_signals signals;
   return freshet::cli::launch(launch, signals);
 }

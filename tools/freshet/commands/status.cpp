@@ -24,7 +24,9 @@ void add_status(CLI::App& app, action& chosen) {
     chosen = [options, as_json]() -> int {
       const auto topology = load_running_topology(*options);
       if (!topology) return report(topology.err());
-      const auto document = fetch_stats(topology->graph, std::chrono::seconds(3));
+      auto client = stats_client::open(topology->graph);
+      if (!client) return report(client.err());
+      const auto document = client->fetch(std::chrono::seconds(3));
       if (!document) return report(document.err());
       if (*as_json) {
         std::cout << *document << '\n';
