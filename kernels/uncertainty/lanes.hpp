@@ -48,12 +48,14 @@ struct native<16> {
   typedef float floats __attribute__((vector_size(16)));
   typedef float in_memory __attribute__((vector_size(16), aligned(4), may_alias));
   typedef std::int32_t bits __attribute__((vector_size(16)));
+  typedef std::uint32_t unsigned_bits __attribute__((vector_size(16)));
 };
 template <>
 struct native<32> {
   typedef float floats __attribute__((vector_size(32)));
   typedef float in_memory __attribute__((vector_size(32), aligned(4), may_alias));
   typedef std::int32_t bits __attribute__((vector_size(32)));
+  typedef std::uint32_t unsigned_bits __attribute__((vector_size(32)));
 };
 
 /// Sixteen floats as native vectors of `Bytes` bytes each. (One 64-byte vector type would be
@@ -174,7 +176,7 @@ template <std::size_t B>
 FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
   constexpr float log2_e = 1.44269504089f;
   constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
-  constexpr std::int32_t magic_bits = 0x4b400000;
+  constexpr std::uint32_t magic_bits = 0x4b400000;
   const lanes<B> t = x * log2_e;
   const lanes<B> shifted = t + round_magic;
   const lanes<B> f = t - (shifted - round_magic);
@@ -184,7 +186,8 @@ FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
   p = p * f + 0.693147188f;
   p = p * f + 1.0f;
   for (std::size_t i = 0; i < p.parts; ++i) {
-    using bits = typename lanes<B>::bits;
+    // Unsigned: far below the range this wraps, and the result is discarded.
+    using bits = typename native<B>::unsigned_bits;
     const bits power = reinterpret_cast<bits>(shifted.part[i]) - magic_bits;
     p.part[i] = reinterpret_cast<typename lanes<B>::floats>(reinterpret_cast<bits>(p.part[i]) + (power << 23));
   }
