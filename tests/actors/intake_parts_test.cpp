@@ -107,7 +107,8 @@ TEST(batch_check, refuses_each_way_to_be_wrong) {
   for (std::size_t n = 0; n < packed.payload.bytes(); ++n) {
     b = packed;
     b.payload = host_tensor::of(std::vector<std::uint8_t>(packed.payload.data(), packed.payload.data() + n));
-    EXPECT_EQ(code(b), errc::corrupt) << "truncated to " << n;
+    const auto got = code(b);
+    EXPECT_TRUE(got == errc::corrupt || got == errc::truncated) << "truncated to " << n;
   }
   batch_limits limits;
   limits.samples = 2;

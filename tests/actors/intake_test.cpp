@@ -172,6 +172,24 @@ TEST(intake, sheds_with_a_word_when_the_bytes_are_spent) {
   EXPECT_EQ(out.take<label_request>().size(), 1U);
 }
 
+TEST(intake, sheds_the_least_uncertain_when_samples_have_no_room) {
+  auto options = intake_defaults();
+  options.queue_samples = 5;
+  auto core = intake_of(options);
+  fake_outbox out;
+  core->handle(filter(1), batch_of(1, {1, 2}), at(0s), out);
+  EXPECT_GT(core->capacity(filter(1)), 0U);
+  // Uncertainty is the position: 20, 21 and 22 are worth most.
+  core->handle(filter(1), batch_of(1, {20, 3, 21, 4, 22}), at(0s), out);
+  const auto requests = out.take<label_request>();
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_EQ(requests[1].batch, batch_of(1, {20, 21, 22}));
+  EXPECT_EQ(stat(*core, "shed_samples"), 2U);
+  EXPECT_EQ(core->capacity(filter(1)), 0U);
+  core->handle(distiller, leases_consumed{{requests[1].lease}}, at(0s), out);
+  EXPECT_GT(core->capacity(filter(1)), 0U);
+}
+
 TEST(intake, goes_on_with_what_a_former_life_accepted) {
   auto journal = std::make_unique<memory_journal>();
   ASSERT_TRUE(journal->append(batch_of(1, {4, 5})).ok());

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/uncertainty/token_codec.hpp"
+#include "kernels/delta/compress.hpp"
 #include "topology/message/any_message.hpp"
 
 namespace freshet::test {
@@ -41,10 +41,10 @@ inline topology::uts_batch batch_of(std::uint32_t device, const std::vector<std:
   }
   if (features) b.scales = host_tensor::of(scales);
   if (packed && !payload.empty()) {
-    // As a filter writes them; so few bytes may stay as they are.
-    auto made = uncertainty::pack_patches(payload.data(), payload.size() / 3, 3);
-    payload = std::move(made.payload);
-    b.zstd = made.zstd;
+    // The packed form of token_codec.hpp with unchanged tokens, however few they are.
+    payload.insert(payload.begin(), 4, std::uint8_t{0});
+    payload = std::move(*delta::zstd_pack(payload, 3));
+    b.zstd = true;
   }
   b.payload = host_tensor::of(payload);
   return b;

@@ -1,0 +1,168 @@
+#include "actors/stats/stats_core.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/stats/refusal.hpp"
+
+namespace freshet::actors {
+namespace {
+
+using nlohmann::json;
+using topology::address;
+using topology::any_message;
+
+struct heard_role {
+  std::uint32_t process_id = 0;
+  std::uint64_t uptime_ms = 0;
+  json stats;
+  time_point heard;
+};
+
+std::uint64_t milliseconds(duration d) {
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(d).count()));
+}
+
+std::string text_of(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+class stats_core final : public role_core {
+ public:
+  explicit stats_core(stats_options options) : options_(options) {}
+
+  void start(time_point now, outbox&) override { started_ = now; }
+
+  void handle(const address& from, const any_message& m, time_point now, outbox& out) override {
+    if (const auto* report = std::get_if<topology::role_report>(&m)) {
+      hear(from, m, *report, now, out);
+    } else if (const auto* request = std::get_if<topology::stats_request>(&m)) {
+      if (request->what != "all") {
+        return refuse(from, m, error{errc::unsupported, "stats of \"" + request->what + "\"; \"all\" is known"}, out);
+      }
+      out.send(from, topology::stats_snapshot{++number_, document(now)});
+    } else {
+      refuse_unknown("stats", from, m, out);
+    }
+  }
+
+  void tick(time_point now, outbox&) override {
+    for (auto it = roles_.begin(); it != roles_.end();) {
+      it = now - it->second.heard >= options_.forget_after ? roles_.erase(it) : std::next(it);
+    }
+    now_ = now;
+  }
+
+  bool work(time_point, outbox&) override { return false; }
+  std::uint32_t capacity(const address&) const override { return 0; }  // all that comes here is control
+
+  std::string stats_json() const override {
+    const auto silent = std::count_if(roles_.begin(), roles_.end(), [&](const auto& r) {
+      return now_ - r.second.heard >= options_.silent_after;
+    });
+    return json{{"roles", roles_.size()}, {"silent_roles", silent}, {"reports", reports_}, {"refused", refused_},
+                {"snapshots", number_},   {"shortened", shortened_}}
+        .dump();
+  }
+
+  void stop(time_point, outbox&) override {}
+
+ private:
+  void hear(const address& from, const any_message& m, const topology::role_report& report, time_point now, outbox& out) {
+    now_ = now;
+    if (report.node != from.node || report.role != from.role) {
+      return refuse_report(from, m, error{errc::invalid_argument, "report of " + report.node + "/" + report.role +
+                                                                      " by " + from.text()}, out);
+    }
+    auto stats = parse_object(report.json, options_.report_limits);
+    if (!stats) return refuse_report(from, m, stats.err(), out);
+    if (roles_.count(from) == 0 && roles_.size() >= options_.max_roles && !forget_silent(now)) {
+      return refuse_report(from, m, error{errc::overloaded, std::to_string(roles_.size()) + " roles report already"}, out);
+    }
+    ++reports_;
+    roles_[from] = heard_role{report.process_id, report.uptime_ms, std::move(*stats), now};
+  }
+
+  void refuse_report(const address& from, const any_message& m, const error& why, outbox& out) {
+    ++refused_;
+    refuse(from, m, why, out);
+  }
+
+  // Makes room at the cost of the role silent for longest, if one is silent.
+  bool forget_silent(time_point now) {
+    const auto oldest = std::min_element(roles_.begin(), roles_.end(), [](const auto& a, const auto& b) {
+      return a.second.heard < b.second.heard;
+    });
+    if (oldest == roles_.end() || now - oldest->second.heard < options_.silent_after) return false;
+    roles_.erase(oldest);
+    return true;
+  }
+
+  std::string document(time_point now) {
+    json all{{"number", number_}, {"uptime_ms", milliseconds(now - started_)}, {"roles", json::array()}};
+    for (const auto& [where, role] : roles_) {
+      const duration age = now - role.heard;
+      all["roles"].push_back({{"node", where.node},
+                              {"role", where.role},
+                              {"pid", role.process_id},
+                              {"uptime_ms", role.uptime_ms},
+                              {"age_ms", milliseconds(age)},
+                              {"silent", age >= options_.silent_after},
+                              {"stats", role.stats}});
+    }
+    std::string text = text_of(all);
+    if (text.size() <= options_.max_document_bytes) return text;
+    ++shortened_;
+    shorten(all, text.size());
+    return text_of(all);
+  }
+
+  void shorten(json& all, std::size_t bytes) const {
+    constexpr std::size_t mark = sizeof(",\"shortened\":true") - 1;
+    json& roles = all["roles"];
+    const auto replace = [&](json& role, json stats) {
+      bytes -= text_of(role["stats"]).size();
+      bytes += text_of(stats).size() + (role.contains("shortened") ? 0 : mark);
+      role["stats"] = std::move(stats);
+      role["shortened"] = true;
+    };
+    for (json& role : roles) {
+      if (bytes <= options_.max_document_bytes) return;
+      json stats = role["stats"];
+      if (stats.erase("links") > 0) replace(role, std::move(stats));
+    }
+    std::multimap<std::size_t, json*> by_size;
+    for (json& role : roles) by_size.emplace(text_of(role["stats"]).size(), &role);
+    for (auto it = by_size.rbegin(); it != by_size.rend() && bytes > options_.max_document_bytes; ++it) {
+      if (it->first > mark + 2) replace(*it->second, json::object());
+    }
+    // Even the names are too many: the last ones go.
+    while (!roles.empty() && text_of(all).size() > options_.max_document_bytes) roles.erase(roles.size() - 1);
+  }
+
+  stats_options options_;
+  std::map<address, heard_role> roles_;
+  time_point started_;
+  time_point now_;
+  std::uint64_t number_ = 0;
+  std::uint64_t reports_ = 0;
+  std::uint64_t refused_ = 0;
+  std::uint64_t shortened_ = 0;
+};
+
+}  // namespace
+
+result<std::unique_ptr<role_core>> make_stats(stats_options options) {
+  if (options.max_roles == 0 || options.max_document_bytes < 256 || options.report_limits.bytes == 0 ||
+      options.silent_after <= duration::zero() || options.forget_after <= options.silent_after) {
+    return error{errc::config,
+                 "stats: max_roles of at least 1, max_document_bytes of at least 256, report bytes of at least 1, and "
+                 "forget_after above silent_after above 0 are right"};
+  }
+  return std::unique_ptr<role_core>(std::make_unique<stats_core>(options));
+}
+
+}  // namespace freshet::actors
