@@ -1,5 +1,7 @@
 // The one program of Freshet: daemon, console and tools, by command.
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -29,8 +31,24 @@ constexpr const char* lessons =
 
 }  // namespace
 
+namespace {
+
+/// The BLAS and OpenMP libraries of tensors make a team of threads for each thread that calls them,
+/// and teams that share cores wait for each other: steps took fifty times as long here. They read
+/// their settings when they are loaded, so the program starts itself once more with them set.
+void one_thread_per_tensor_operation(char** argv) {
+  if (::getenv("OMP_NUM_THREADS") != nullptr && ::getenv("OPENBLAS_NUM_THREADS") != nullptr) return;
+  ::setenv("OMP_NUM_THREADS", "1", 0);
+  ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
+  ::execv("/proc/self/exe", argv);
+  // Without /proc the program runs all the same, only slower.
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace freshet::cli;
+  one_thread_per_tensor_operation(argv);
   // A reader that goes away is an error of a write, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
 
