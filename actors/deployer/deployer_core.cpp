@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/stats/refusal.hpp"
+#include "actors/refusal.hpp"
 
 namespace freshet::actors {
 namespace {

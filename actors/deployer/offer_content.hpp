@@ -1,15 +1,4 @@
-// What an artefact_offer names: the hash over an artefact's bytes as they travel. Deployer and
-// device both take it, so it is defined once. Pure function.
+// The former place of actors/offer_content.hpp.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
-#include "kernels/base/ids.hpp"
-
-namespace freshet::actors {
-
-/// xxh3-64 over the bytes.
-[[nodiscard]] content_hash hash_content(const std::uint8_t* bytes, std::size_t count);
-
-}  // namespace freshet::actors
+#include "actors/offer_content.hpp"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "actors/deployer/offer_content.hpp"
+#include "actors/offer_content.hpp"
 #include "kernels/delta/refresh.hpp"
 
 namespace freshet::actors {

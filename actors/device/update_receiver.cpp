@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "actors/deployer/offer_content.hpp"
-#include "actors/stats/refusal.hpp"
+#include "actors/offer_content.hpp"
+#include "actors/refusal.hpp"
 #include "kernels/delta/artefact.hpp"
 
 namespace freshet::actors {

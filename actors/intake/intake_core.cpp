@@ -13,7 +13,7 @@
 #include "actors/intake/lease_book.hpp"
 #include "actors/intake/memory_journal.hpp"
 #include "actors/intake/tick_gate.hpp"
-#include "actors/stats/refusal.hpp"
+#include "actors/refusal.hpp"
 
 namespace freshet::actors {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/deployer/offer_content.hpp"
+#include "actors/offer_content.hpp"
 #include "actors/deployer/transfer_slots.hpp"
 #include "actors/deployer/version_store.hpp"
 #include "kernels/delta/artefact.hpp"

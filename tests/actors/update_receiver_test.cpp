@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "actors/deployer/offer_content.hpp"
+#include "actors/offer_content.hpp"
 #include "kernels/delta/artefact.hpp"
 #include "tests/support/fake_outbox.hpp"
 #include "tests/support/student_line.hpp"

@@ -1,4 +1,4 @@
-#include "actors/deployer/offer_content.hpp"
+#include "actors/offer_content.hpp"
 
 #include <xxhash.h>
 
