@@ -79,23 +79,23 @@ TEST_P(node_links, goes_on_after_the_listener_was_started_anew) {
   auto seen = std::make_shared<shared_log>(), answers = std::make_shared<shared_log>();
   auto far = started(engine, links, cloud(endpoint_of(scheme), make_echo(seen)));
   const std::string endpoint = far->endpoints().front();
-  auto near = started(engine, links, device(endpoint, make_source({"cloud", "echo"}, 3000, answers)));
-  ASSERT_TRUE(answers->wait_for(200));
+  auto near = started(engine, links, device(endpoint, make_source({"cloud", "echo"}, 1000, answers)));
+  ASSERT_TRUE(answers->wait_for(100));
   far.reset();
   const auto before = seen->size();
   far = started(engine, links, cloud(endpoint, make_echo(seen)));
   ASSERT_NE(far, nullptr);
   // The tail comes in order and once; around the restart the receiver may see some again, since
   // what it had not acknowledged in its former life is sent to the new one.
-  ASSERT_TRUE(seen->wait_for(std::max<std::size_t>(before, 3000)));
-  for (int i = 0; i < 2000 && seen->all().back() != 3000; ++i) std::this_thread::sleep_for(5ms);
+  ASSERT_TRUE(seen->wait_for(std::max<std::size_t>(before, 1000)));
+  for (int i = 0; i < 2000 && seen->all().back() != 1000; ++i) std::this_thread::sleep_for(5ms);
   const auto all = seen->all();
-  EXPECT_EQ(all.back(), 3000u);
-  std::vector<bool> had(3001, false);
+  EXPECT_EQ(all.back(), 1000u);
+  std::vector<bool> had(1001, false);
   for (auto n : all) had.at(n) = true;
-  for (std::size_t n = 1; n <= 3000; ++n) EXPECT_TRUE(had[n]) << n;
+  for (std::size_t n = 1; n <= 1000; ++n) EXPECT_TRUE(had[n]) << n;
   const std::vector<std::uint64_t> second(all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
-  EXPECT_EQ(second, counting(second.front(), 3000));
+  EXPECT_EQ(second, counting(second.front(), 1000));
 }
 
 TEST_P(node_links, goes_on_after_the_connecting_node_was_started_anew) {

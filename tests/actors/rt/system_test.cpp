@@ -30,11 +30,13 @@ TEST(system, a_shutdown_that_hangs_names_who_is_left) {
     system engine(o);
     auto alive = engine.alive();
     const auto ticket = alive->enter("n/sleeper");
-    auto sleeper = engine.actors().spawn<caf::detached>([release](caf::event_based_actor* self) -> caf::behavior {
-      release->wait(20s);
+    // The argument is passed, not captured: CAF 0.17 dereferences a null tuple for an actor without any.
+    auto sleep_until = [](caf::event_based_actor* self, std::shared_ptr<latch> wake) -> caf::behavior {
+      wake->wait(20s);
       self->quit();
       return {[](actors::stop) {}};
-    });
+    };
+    auto sleeper = engine.actors().spawn<caf::detached>(sleep_until, release);
     caf::actor_cast<caf::abstract_actor*>(sleeper)->attach_functor([alive, ticket] { alive->leave(ticket); });
   }
   EXPECT_EQ(named, std::vector<std::string>{"n/sleeper"});
@@ -45,13 +47,13 @@ TEST(system, comes_and_goes_with_threads_of_all_kinds) {
     system engine;
     std::atomic<int> ran{0};
     for (int k = 0; k < 4; ++k) {
-      auto quick = [&ran](caf::event_based_actor* self) -> caf::behavior {
-        return {[self, &ran](actors::stop) {
-          ++ran;
+      auto quick = [](caf::event_based_actor* self, std::atomic<int>* count) -> caf::behavior {
+        return {[self, count](actors::stop) {
+          ++*count;
           self->quit();
         }};
       };
-      auto h = k % 2 == 0 ? engine.actors().spawn(quick) : engine.actors().spawn<caf::detached>(quick);
+      auto h = k % 2 == 0 ? engine.actors().spawn(quick, &ran) : engine.actors().spawn<caf::detached>(quick, &ran);
       caf::anon_send(h, actors::stop{});
     }
     while (ran < 4) std::this_thread::sleep_for(100us);
