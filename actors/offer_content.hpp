@@ -2,10 +2,10 @@
 // device both take it, so it is defined once. Pure function.
 #pragma once
 
+#include "kernels/base/ids.hpp"
+
 #include <cstddef>
 #include <cstdint>
-
-#include "kernels/base/ids.hpp"
 
 namespace freshet::actors {
 

@@ -17,7 +17,8 @@ inline void refuse(const topology::address& to, const topology::any_message& ref
 inline void refuse_unknown(std::string_view role, const topology::address& to, const topology::any_message& refused,
                            outbox& out) {
   refuse(to, refused,
-         error{errc::unsupported, std::string(role) + " has no use for " + std::string(topology::name_of(refused))}, out);
+         error{errc::unsupported, std::string(role) + " has no use for " + std::string(topology::name_of(refused))},
+         out);
 }
 
 }  // namespace freshet::actors

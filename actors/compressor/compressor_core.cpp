@@ -1,5 +1,9 @@
 #include "actors/compressor/compressor_core.hpp"
 
+#include "actors/refusal.hpp"
+#include "kernels/delta/codec.hpp"
+#include "kernels/delta/refresh.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -7,10 +11,6 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/refusal.hpp"
-#include "kernels/delta/codec.hpp"
-#include "kernels/delta/refresh.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -67,7 +67,8 @@ class compressor_core final : public role_core {
   }
 
   std::uint32_t capacity(const address&) const override {
-    return options_.queue_limit - static_cast<std::uint32_t>(std::min<std::size_t>(queue_.size(), options_.queue_limit));
+    return options_.queue_limit -
+           static_cast<std::uint32_t>(std::min<std::size_t>(queue_.size(), options_.queue_limit));
   }
 
   std::string stats_json() const override {

@@ -8,23 +8,23 @@
 // Thread contract: that of role_core; a request is one slice of work.
 #pragma once
 
+#include "actors/role.hpp"
+#include "kernels/delta/layout.hpp"
+
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "actors/role.hpp"
-#include "kernels/delta/layout.hpp"
 
 namespace freshet::actors {
 
 struct compressor_options {
   delta::layout parts;
-  std::string codec = "dwc";                    ///< see delta::codec_names()
+  std::string codec = "dwc";  ///< see delta::codec_names()
   /// Of the update's payload; the smaller of the two holds, none set = unlimited. Codecs of a fixed
   /// rate fail on a smaller budget than they need.
   std::optional<std::uint64_t> budget_bytes;
-  std::optional<double> budget_share;           ///< of all values at fp16
-  bool use_importance = true;                   ///< false: every change is worth its square
+  std::optional<double> budget_share;  ///< of all values at fp16
+  bool use_importance = true;          ///< false: every change is worth its square
   std::uint32_t queue_limit = 4;
 };
 

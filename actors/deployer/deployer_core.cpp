@@ -1,5 +1,7 @@
 #include "actors/deployer/deployer_core.hpp"
 
+#include "actors/refusal.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -7,8 +9,6 @@
 #include <utility>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/refusal.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -23,8 +23,8 @@ struct device_entry {
   version_store::place active;
   content_hash line;
   time_point heard;
-  std::string failure;            ///< as last reported
-  unsigned failures = 0;          ///< since it last activated something
+  std::string failure;    ///< as last reported
+  unsigned failures = 0;  ///< since it last activated something
   time_point retry_at;
   bool foreign_logged = false;
 };
@@ -77,8 +77,8 @@ class deployer_core final : public role_core {
     // The desired version may have become 0 since, which needs none.
     if (!store_.snapshot() && store_.newest()->number != version{0}) {
       if (auto made = store_.make_snapshot(); !made) {
-        out.log(log_level::error, "no snapshot of version " + std::to_string(store_.newest()->number.value) + ": " +
-                                      made.err().text());
+        out.log(log_level::error,
+                "no snapshot of version " + std::to_string(store_.newest()->number.value) + ": " + made.err().text());
         // The chain is what is left; the next report asks again.
         wants_snapshot_.clear();
         return false;
@@ -109,9 +109,9 @@ class deployer_core final : public role_core {
         farthest = std::max(farthest, desired(id).number.value - d.active.number.value);
       }
     }
-    const double mean = count_.artefacts == 0 ? 0.0
-                                              : static_cast<double>(count_.artefact_bytes) /
-                                                    static_cast<double>(count_.artefacts);
+    const double mean = count_.artefacts == 0
+                            ? 0.0
+                            : static_cast<double>(count_.artefact_bytes) / static_cast<double>(count_.artefacts);
     nlohmann::json all{{"devices", devices_.size()},
                        {"converged", converged},
                        {"lagging", store_.newest() ? devices_.size() - converged - foreign : 0},
@@ -148,8 +148,10 @@ class deployer_core final : public role_core {
   void commit(const address& from, const any_message& m, const topology::version_committed& committed, time_point now,
               outbox& out) {
     if (from != options_.distiller) {
-      refuse(from, m, error{errc::invalid_argument, "versions come from " + options_.distiller.text() + ", not from " +
-                                                        from.text()}, out);
+      refuse(from, m,
+             error{errc::invalid_argument,
+                   "versions come from " + options_.distiller.text() + ", not from " + from.text()},
+             out);
       return;
     }
     const auto news = store_.commit(committed);
@@ -162,8 +164,8 @@ class deployer_core final : public role_core {
     ++count_.commits;
     if (*news == version_store::news::jump) {
       ++count_.chain_breaks;
-      out.log(log_level::info, "version " + std::to_string(committed.next.value) +
-                                   " begins a new chain: " + store_.jump_reason());
+      out.log(log_level::info,
+              "version " + std::to_string(committed.next.value) + " begins a new chain: " + store_.jump_reason());
     } else if (!committed.artefact.empty()) {
       ++count_.artefacts;
       count_.artefact_bytes_last = committed.artefact.bytes();
@@ -282,8 +284,10 @@ class deployer_core final : public role_core {
     const auto it = devices_.find(request.device);
     if (it == devices_.end() || it->second.at != from) {
       ++count_.stray_requests;
-      return refuse(from, m, error{errc::not_found, "device " + std::to_string(request.device.value) +
-                                                        " has not reported from " + from.text()}, out);
+      return refuse(from, m,
+                    error{errc::not_found,
+                          "device " + std::to_string(request.device.value) + " has not reported from " + from.text()},
+                    out);
     }
     device_entry& d = it->second;
     d.heard = now;
@@ -313,9 +317,8 @@ class deployer_core final : public role_core {
   }
 
   void forget_silent() {
-    const auto oldest = std::min_element(devices_.begin(), devices_.end(), [](const auto& a, const auto& b) {
-      return a.second.heard < b.second.heard;
-    });
+    const auto oldest = std::min_element(devices_.begin(), devices_.end(),
+                                         [](const auto& a, const auto& b) { return a.second.heard < b.second.heard; });
     slots_.drop(oldest->first);
     wants_snapshot_.erase(oldest->first);
     devices_.erase(oldest);

@@ -13,11 +13,11 @@
 // Thread contract: that of role_core.
 #pragma once
 
-#include <memory>
-
 #include "actors/deployer/transfer_slots.hpp"
 #include "actors/role.hpp"
 #include "kernels/delta/layout.hpp"
+
+#include <memory>
 
 namespace freshet::actors {
 
@@ -25,14 +25,14 @@ struct deployer_options {
   topology::address distiller;
   delta::layout parts;
   content_hash line;
-  host_tensor base;                        ///< f32 [N] values of version 0
+  host_tensor base;  ///< f32 [N] values of version 0
   std::size_t history_versions = 32;
-  std::size_t prefer_snapshot_after = 8;   ///< steps of a chain that is not worth walking
+  std::size_t prefer_snapshot_after = 8;  ///< steps of a chain that is not worth walking
   std::uint32_t chunk_bytes = 65536;
-  std::uint32_t window_chunks = 8;         ///< answered of one request
-  std::size_t max_devices = 4096;          ///< beyond, the one silent for longest is forgotten
+  std::uint32_t window_chunks = 8;  ///< answered of one request
+  std::size_t max_devices = 4096;   ///< beyond, the one silent for longest is forgotten
   transfer_slots::options transfers;
-  duration retry_after = std::chrono::seconds(1);   ///< after a failed snapshot; doubles with each
+  duration retry_after = std::chrono::seconds(1);  ///< after a failed snapshot; doubles with each
   duration retry_cap = std::chrono::seconds(60);
 };
 

@@ -3,15 +3,15 @@
 // goes on later where it stopped. Owned by the deployer's core; one thread at a time.
 #pragma once
 
+#include "actors/deployer/version_store.hpp"
+#include "kernels/base/clock.hpp"
+#include "kernels/base/ids.hpp"
+
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
 #include <vector>
-
-#include "actors/deployer/version_store.hpp"
-#include "kernels/base/clock.hpp"
-#include "kernels/base/ids.hpp"
 
 namespace freshet::actors {
 
@@ -19,8 +19,8 @@ class transfer_slots {
  public:
   struct options {
     std::size_t slots = 64;
-    duration idle = std::chrono::seconds(10);   ///< without a request for a chunk
-    duration turn = std::chrono::seconds(60);   ///< when others wait
+    duration idle = std::chrono::seconds(10);  ///< without a request for a chunk
+    duration turn = std::chrono::seconds(60);  ///< when others wait
   };
 
   explicit transfer_slots(options settings) : settings_(settings) {}

@@ -1,9 +1,9 @@
 #include "actors/deployer/version_store.hpp"
 
-#include <utility>
-
 #include "actors/offer_content.hpp"
 #include "kernels/delta/refresh.hpp"
+
+#include <utility>
 
 namespace freshet::actors {
 namespace {

@@ -4,19 +4,19 @@
 // values of two versions. Owned by the deployer's core; one thread at a time.
 #pragma once
 
-#include <cstdint>
-#include <deque>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "kernels/base/host_tensor.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
 #include "kernels/delta/artefact.hpp"
 #include "kernels/delta/layout.hpp"
 #include "topology/message/updates.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace freshet::actors {
 
@@ -27,8 +27,8 @@ struct stored_artefact {
   version next;
   content_hash base_hash;
   content_hash result;
-  content_hash content;   ///< of the bytes
-  host_tensor bytes;      ///< u8
+  content_hash content;  ///< of the bytes
+  host_tensor bytes;     ///< u8
 };
 using artefact_ref = std::shared_ptr<const stored_artefact>;
 
@@ -37,7 +37,7 @@ class version_store {
   struct options {
     delta::layout parts;
     content_hash line;
-    host_tensor base;            ///< f32 [N] values of version 0
+    host_tensor base;  ///< f32 [N] values of version 0
     std::size_t history = 32;
   };
   struct place {
@@ -76,12 +76,12 @@ class version_store {
 
   options settings_;
   std::vector<float> base_;
-  std::vector<float> values_;          ///< of newest_, or of version 0 before the first commit
-  place at_;                           ///< of values_
+  std::vector<float> values_;  ///< of newest_, or of version 0 before the first commit
+  place at_;                   ///< of values_
   std::optional<place> newest_;
-  std::deque<artefact_ref> chain_;     ///< each leads to the base of the next; the last to newest_
+  std::deque<artefact_ref> chain_;  ///< each leads to the base of the next; the last to newest_
   artefact_ref snapshot_;
-  delta::artefact label_;              ///< window, teacher and metrics of the newest update
+  delta::artefact label_;  ///< window, teacher and metrics of the newest update
   std::string jump_reason_;
 };
 

@@ -1,12 +1,12 @@
 #include "actors/device/update_receiver.hpp"
 
-#include <algorithm>
-#include <cstring>
-#include <utility>
-
 #include "actors/offer_content.hpp"
 #include "actors/refusal.hpp"
 #include "kernels/delta/artefact.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
 
 namespace freshet::actors {
 namespace {
@@ -36,18 +36,21 @@ update_receiver::update_receiver(update_receiver_options options, host_tensor va
                  "update_receiver: the base values have not the layout's form");
   FRESHET_ENSURE(values.items() == options_.parts.total() && values.type() == dtype::f32,
                  "update_receiver: the active values have not the layout's form");
-  FRESHET_ENSURE(options_.window_chunks > 0 && options_.attempts > 0, "update_receiver: window and attempts of at least 1");
+  FRESHET_ENSURE(options_.window_chunks > 0 && options_.attempts > 0,
+                 "update_receiver: window and attempts of at least 1");
   const content_hash hash = hash_of(values);
   active_ = ready_update{std::move(values), active, hash};
 }
 
-bool update_receiver::handle(const topology::address& from, const topology::any_message& m, time_point now, outbox& out) {
+bool update_receiver::handle(const topology::address& from, const topology::any_message& m, time_point now,
+                             outbox& out) {
   const auto* offer = std::get_if<artefact_offer>(&m);
   const auto* chunk = std::get_if<artefact_chunk>(&m);
   if (offer == nullptr && chunk == nullptr) return false;
   if (from != options_.deployer) {
-    refuse(from, m, error{errc::invalid_argument, "updates come from " + options_.deployer.text() + ", not from " +
-                                                      from.text()}, out);
+    refuse(from, m,
+           error{errc::invalid_argument, "updates come from " + options_.deployer.text() + ", not from " + from.text()},
+           out);
   } else if (offer != nullptr) {
     consider(*offer, now, out);
   } else {
@@ -58,9 +61,8 @@ bool update_receiver::handle(const topology::address& from, const topology::any_
 
 bool update_receiver::fits(const artefact_offer& offer, time_point now) const {
   if (pending_) return false;
-  const bool refused = std::any_of(refusals_.begin(), refusals_.end(), [&](const refusal& r) {
-    return r.artefact == offer.artefact && now < r.until;
-  });
+  const bool refused = std::any_of(refusals_.begin(), refusals_.end(),
+                                   [&](const refusal& r) { return r.artefact == offer.artefact && now < r.until; });
   if (refused) return false;
   // Late offers of former states are no news.
   if (!offer.snapshot && offer.base != active_.number) return false;
@@ -91,7 +93,8 @@ void update_receiver::consider(const artefact_offer& offer, time_point now, outb
   if (offer.bytes == 0 || offer.bytes > options_.max_artefact_bytes) {
     return refuse_artefact(offer.artefact,
                            name_of_offer(offer) + ": " + std::to_string(offer.bytes) + " bytes offered; 1 to " +
-                               std::to_string(options_.max_artefact_bytes) + " are taken here", now);
+                               std::to_string(options_.max_artefact_bytes) + " are taken here",
+                           now);
   }
   if (chunks == 0 || chunks > most_chunks || offer.chunk_bytes > options_.max_chunk_bytes) {
     return refuse_artefact(offer.artefact,
@@ -126,9 +129,9 @@ void update_receiver::ask(outbox& out) {
       ++t.next_to_ask;
       ++t.on_the_way;
     }
-    out.send(options_.deployer, topology::chunk_request{options_.device, t.offer.artefact,
-                                                        std::uint64_t{first} * t.offer.chunk_bytes,
-                                                        static_cast<std::uint32_t>(t.next_to_ask - first)});
+    out.send(options_.deployer,
+             topology::chunk_request{options_.device, t.offer.artefact, std::uint64_t{first} * t.offer.chunk_bytes,
+                                     static_cast<std::uint32_t>(t.next_to_ask - first)});
   }
 }
 
@@ -183,7 +186,8 @@ void update_receiver::finish(time_point now, outbox& out) {
     if (whole.attempt < options_.attempts) return begin(whole.offer, whole.attempt + 1, now, out);
     return refuse_artefact(whole.offer.artefact,
                            name_of_offer(whole.offer) + ": the bytes hash differently from the offer, " +
-                               std::to_string(whole.attempt) + " times over", now);
+                               std::to_string(whole.attempt) + " times over",
+                           now);
   }
   auto next = apply(whole);
   if (!next) {

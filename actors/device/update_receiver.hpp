@@ -11,15 +11,15 @@
 // Thread contract: owned by the device's core; one thread at a time.
 #pragma once
 
+#include "actors/role.hpp"
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/delta/layout.hpp"
+
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "actors/role.hpp"
-#include "kernels/base/host_tensor.hpp"
-#include "kernels/delta/layout.hpp"
 
 namespace freshet::actors {
 
@@ -28,20 +28,20 @@ struct update_receiver_options {
   topology::address deployer;
   delta::layout parts;
   content_hash line;
-  host_tensor base;                                           ///< f32 [N] values of version 0, for snapshots
+  host_tensor base;  ///< f32 [N] values of version 0, for snapshots
   std::uint64_t max_artefact_bytes = std::uint64_t{64} << 20;
   std::uint32_t max_chunk_bytes = std::uint32_t{16} << 20;
-  std::uint32_t window_chunks = 8;                            ///< asked for and not yet here
-  duration patience = std::chrono::seconds(1);                ///< without a chunk; then it asks again, later and later
-  unsigned attempts = 3;                                      ///< transfers of one artefact whose bytes hash wrongly
-  duration refused_for = std::chrono::seconds(60);            ///< an artefact that failed is not pulled again before
+  std::uint32_t window_chunks = 8;                  ///< asked for and not yet here
+  duration patience = std::chrono::seconds(1);      ///< without a chunk; then it asks again, later and later
+  unsigned attempts = 3;                            ///< transfers of one artefact whose bytes hash wrongly
+  duration refused_for = std::chrono::seconds(60);  ///< an artefact that failed is not pulled again before
 };
 
 /// A version's values f32 [N], ready to be swapped in.
 struct ready_update {
   host_tensor values;
   version number;
-  content_hash hash;   ///< delta::hash_values of the values
+  content_hash hash;  ///< delta::hash_values of the values
 };
 
 class update_receiver {
@@ -72,12 +72,12 @@ class update_receiver {
   [[nodiscard]] const std::optional<ready_update>& previous() const noexcept { return previous_; }
 
   struct counters {
-    std::uint64_t updates = 0;        ///< activated
-    std::uint64_t snapshots = 0;      ///< of these, by snapshot
+    std::uint64_t updates = 0;    ///< activated
+    std::uint64_t snapshots = 0;  ///< of these, by snapshot
     std::uint64_t refused = 0;
-    std::uint64_t artefact_bytes = 0; ///< of chunks taken
+    std::uint64_t artefact_bytes = 0;  ///< of chunks taken
     std::uint64_t asked_again = 0;
-    std::uint64_t stray_chunks = 0;   ///< repeated, late or malformed
+    std::uint64_t stray_chunks = 0;  ///< repeated, late or malformed
   };
   [[nodiscard]] const counters& count() const noexcept { return count_; }
 
@@ -85,12 +85,12 @@ class update_receiver {
   struct transfer {
     topology::artefact_offer offer;
     std::vector<std::uint8_t> bytes;
-    std::vector<bool> here;          ///< [chunks]
+    std::vector<bool> here;  ///< [chunks]
     std::size_t first_missing = 0;
-    std::size_t next_to_ask = 0;     ///< all missing ones below are on their way
+    std::size_t next_to_ask = 0;  ///< all missing ones below are on their way
     std::size_t on_the_way = 0;
     unsigned attempt = 1;
-    unsigned waits = 0;              ///< patience lost in a row
+    unsigned waits = 0;  ///< patience lost in a row
     time_point deadline;
   };
   struct refusal {
@@ -102,7 +102,7 @@ class update_receiver {
     std::uint64_t artefact = 0;
     bool snapshot = false;
     bool taken = false;
-    bool is_return = false;          ///< to the previous slot
+    bool is_return = false;  ///< to the previous slot
   };
 
   void consider(const topology::artefact_offer& offer, time_point now, outbox& out);
@@ -120,7 +120,7 @@ class update_receiver {
   std::optional<ready_update> previous_;
   std::optional<transfer> pulling_;
   std::optional<pending> pending_;
-  std::uint64_t applied_ = 0;        ///< artefact that made the active version; 0 = none
+  std::uint64_t applied_ = 0;  ///< artefact that made the active version; 0 = none
   std::deque<refusal> refusals_;
   std::string last_failure_;
   counters count_;

@@ -1,10 +1,10 @@
 #include "actors/intake/batch_check.hpp"
 
+#include "kernels/uncertainty/token_codec.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
-
-#include "kernels/uncertainty/token_codec.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -23,7 +23,8 @@ error at_sample(errc code, std::size_t index, const std::string& what) {
   return {code, "sample " + std::to_string(index) + ": " + what};
 }
 
-result<void> check_sample(const uts_sample& sample, std::size_t index, std::uint32_t tokens, const batch_limits& limits) {
+result<void> check_sample(const uts_sample& sample, std::size_t index, std::uint32_t tokens,
+                          const batch_limits& limits) {
   const std::size_t text = std::max(sample.question.size(), sample.device_answer.size());
   if (text > limits.text_bytes) {
     return at_sample(errc::too_large, index,
@@ -39,9 +40,9 @@ result<void> check_sample(const uts_sample& sample, std::size_t index, std::uint
   std::uint32_t count = 0;
   for (const std::uint8_t byte : sample.kept) count += ones(byte);
   if (count != sample.kept_count) {
-    return at_sample(errc::corrupt, index,
-                     "bitmap keeps " + std::to_string(count) + " tokens, kept_count says " +
-                         std::to_string(sample.kept_count));
+    return at_sample(
+        errc::corrupt, index,
+        "bitmap keeps " + std::to_string(count) + " tokens, kept_count says " + std::to_string(sample.kept_count));
   }
   if (tokens % 8 != 0 && (sample.kept.back() >> (tokens % 8)) != 0) {
     return at_sample(errc::corrupt, index, "bitmap keeps tokens past the last of " + std::to_string(tokens));
@@ -66,8 +67,8 @@ result<void> check_payload(const uts_batch& batch, const batch_limits& limits) {
   const std::uint64_t tokens = kept_tokens(batch);
   const std::uint64_t needed = tokens * batch.token_bytes;  // both are bounded: samples x tokens x bytes < 2^48
   if (needed > limits.payload_bytes) {
-    return {errc::too_large, std::to_string(needed) + " bytes of kept tokens; the limit is " +
-                                 std::to_string(limits.payload_bytes)};
+    return {errc::too_large,
+            std::to_string(needed) + " bytes of kept tokens; the limit is " + std::to_string(limits.payload_bytes)};
   }
   if (batch.payload.type() != dtype::u8) {
     return {errc::shape_mismatch, "payload of " + std::string(name(batch.payload.type())) + "; u8 is right"};
@@ -110,16 +111,16 @@ host_tensor kept_rows(const std::vector<std::uint8_t>& all, const uts_batch& bat
 
 result<void> check_batch(const uts_batch& batch, const batch_limits& limits) {
   if (batch.samples.size() > limits.samples) {
-    return {errc::too_large, std::to_string(batch.samples.size()) + " samples; the limit is " +
-                                 std::to_string(limits.samples)};
+    return {errc::too_large,
+            std::to_string(batch.samples.size()) + " samples; the limit is " + std::to_string(limits.samples)};
   }
   if (batch.tokens_per_sample > limits.tokens_per_sample) {
     return {errc::too_large, std::to_string(batch.tokens_per_sample) + " tokens a sample; the limit is " +
                                  std::to_string(limits.tokens_per_sample)};
   }
   if (batch.token_bytes > limits.token_bytes) {
-    return {errc::too_large, std::to_string(batch.token_bytes) + " bytes a token; the limit is " +
-                                 std::to_string(limits.token_bytes)};
+    return {errc::too_large,
+            std::to_string(batch.token_bytes) + " bytes a token; the limit is " + std::to_string(limits.token_bytes)};
   }
   if (!is_known(batch.format)) {
     return {errc::unsupported, "token format " + std::to_string(static_cast<unsigned>(batch.format))};
@@ -146,8 +147,8 @@ result<uts_batch> keep_samples(const uts_batch& batch, const std::vector<bool>& 
   if (batch.format == token_format::features_i8 && !batch.scales.empty()) {
     const std::vector<std::uint8_t> scales(batch.scales.data(), batch.scales.data() + batch.scales.bytes());
     const host_tensor rows = kept_rows(scales, batch, keep, sizeof(float));
-    out.scales = host_tensor::copy_of(
-        dtype::f32, {static_cast<std::int64_t>(rows.bytes() / sizeof(float))}, rows.data());
+    out.scales =
+        host_tensor::copy_of(dtype::f32, {static_cast<std::int64_t>(rows.bytes() / sizeof(float))}, rows.data());
   }
   return out;
 }

@@ -3,12 +3,12 @@
 // Pure functions.
 #pragma once
 
+#include "kernels/base/result.hpp"
+#include "topology/message/samples.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include "kernels/base/result.hpp"
-#include "topology/message/samples.hpp"
 
 namespace freshet::actors {
 

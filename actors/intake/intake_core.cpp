@@ -1,5 +1,10 @@
 #include "actors/intake/intake_core.hpp"
 
+#include "actors/intake/lease_book.hpp"
+#include "actors/intake/memory_journal.hpp"
+#include "actors/intake/tick_gate.hpp"
+#include "actors/refusal.hpp"
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -9,11 +14,6 @@
 #include <utility>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/intake/lease_book.hpp"
-#include "actors/intake/memory_journal.hpp"
-#include "actors/intake/tick_gate.hpp"
-#include "actors/refusal.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -133,8 +133,8 @@ class intake_core final : public role_core {
   void refuse_batch(const address& from, const any_message& m, const error& why, outbox& out) {
     ++count_.refused_batches;
     if (logged_refusals_.insert(why.code).second) {
-      out.log(log_level::warn, "refused a batch of " + from.text() + " (others of this kind are only counted): " +
-                                   why.text());
+      out.log(log_level::warn,
+              "refused a batch of " + from.text() + " (others of this kind are only counted): " + why.text());
     }
     refuse(from, m, why, out);
   }
@@ -148,7 +148,8 @@ class intake_core final : public role_core {
     auto it = senders_.find(from);
     if (it == senders_.end()) {
       if (senders_.size() >= max_senders) {
-        return refuse_batch(from, m, error{errc::overloaded, std::to_string(max_senders) + " senders share the room"}, out);
+        return refuse_batch(from, m, error{errc::overloaded, std::to_string(max_senders) + " senders share the room"},
+                            out);
       }
       it = senders_.emplace(from, sender{}).first;
     }
@@ -231,8 +232,10 @@ class intake_core final : public role_core {
 
   void confirm(const address& from, const any_message& m, const topology::leases_consumed& done, outbox& out) {
     if (from != options_.distiller) {
-      refuse(from, m, error{errc::invalid_argument, "leases are confirmed by " + options_.distiller.text() +
-                                                        ", not by " + from.text()}, out);
+      refuse(from, m,
+             error{errc::invalid_argument,
+                   "leases are confirmed by " + options_.distiller.text() + ", not by " + from.text()},
+             out);
       return;
     }
     for (const std::uint64_t lease : done.leases) {
@@ -294,9 +297,9 @@ class intake_core final : public role_core {
   std::unique_ptr<journal> journal_;
   tick_gate gate_;
   lease_book leases_;
-  std::deque<leased_work> ready_;             ///< to be leased, in order
+  std::deque<leased_work> ready_;  ///< to be leased, in order
   std::map<address, sender> senders_;
-  std::map<std::uint64_t, address> holder_;   ///< whose share an entry takes
+  std::map<std::uint64_t, address> holder_;  ///< whose share an entry takes
   std::set<errc> logged_refusals_;
   std::size_t held_samples_ = 0;
   counters count_;

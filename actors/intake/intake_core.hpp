@@ -12,12 +12,12 @@
 // Thread contract: that of role_core.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "actors/intake/batch_check.hpp"
 #include "actors/intake/journal.hpp"
 #include "actors/role.hpp"
+
+#include <memory>
+#include <vector>
 
 namespace freshet::actors {
 
@@ -26,10 +26,10 @@ struct intake_options {
   topology::address distiller;
   /// Devices whose end of tick closes a tick. Batches of ticks from others are refused.
   std::vector<device_id> expected_devices;
-  std::size_t queue_batches = 64;                       ///< accepted and not learned, shared by the senders
+  std::size_t queue_batches = 64;  ///< accepted and not learned, shared by the senders
   std::uint64_t queue_bytes = std::uint64_t{256} << 20;
-  std::size_t queue_samples = std::size_t{1} << 16;     ///< beyond, the least uncertain of a batch are shed
-  std::size_t max_leases = 16;                          ///< out at a time
+  std::size_t queue_samples = std::size_t{1} << 16;  ///< beyond, the least uncertain of a batch are shed
+  std::size_t max_leases = 16;                       ///< out at a time
   duration lease_timeout = std::chrono::seconds(30);
   /// The distiller knows leases by number: draw this anew for every life.
   std::uint64_t first_lease = 1;

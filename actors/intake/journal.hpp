@@ -4,13 +4,13 @@
 // Owned by one intake core; one thread at a time.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <vector>
-
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
 #include "topology/message/samples.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 namespace freshet::actors {
 

@@ -3,11 +3,11 @@
 // for as long as it takes: what was accepted is never given up. Owned by one intake core.
 #pragma once
 
+#include "kernels/base/clock.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
-
-#include "kernels/base/clock.hpp"
 
 namespace freshet::actors {
 

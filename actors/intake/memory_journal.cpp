@@ -1,9 +1,9 @@
 #include "actors/intake/memory_journal.hpp"
 
+#include "actors/intake/batch_check.hpp"
+
 #include <string>
 #include <utility>
-
-#include "actors/intake/batch_check.hpp"
 
 namespace freshet::actors {
 

@@ -2,10 +2,10 @@
 // one's window. How many batches it holds is bounded by its owner.
 #pragma once
 
-#include <map>
-
 #include "actors/intake/journal.hpp"
 #include "actors/intake/sequence_window.hpp"
+
+#include <map>
 
 namespace freshet::actors {
 

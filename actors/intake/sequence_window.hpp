@@ -3,10 +3,10 @@
 // Owned by one journal; one thread at a time.
 #pragma once
 
+#include "kernels/base/ids.hpp"
+
 #include <cstdint>
 #include <vector>
-
-#include "kernels/base/ids.hpp"
 
 namespace freshet::actors {
 

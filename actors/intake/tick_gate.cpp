@@ -21,8 +21,8 @@ result<void> tick_gate::admits(device_id device, std::uint64_t tick) const {
                                         " is closed; " + std::to_string(closed_ + 1) + " or later is right"};
   }
   if (open_.count(tick) == 0 && open_.size() >= max_open_) {
-    return {errc::overloaded, "tick " + std::to_string(tick) + " while " + std::to_string(open_.size()) +
-                                  " earlier ones are open"};
+    return {errc::overloaded,
+            "tick " + std::to_string(tick) + " while " + std::to_string(open_.size()) + " earlier ones are open"};
   }
   return {};
 }

@@ -4,13 +4,13 @@
 // Knows entries by number only. Owned by one intake core; one thread at a time.
 #pragma once
 
+#include "kernels/base/ids.hpp"
+#include "kernels/base/result.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <vector>
-
-#include "kernels/base/ids.hpp"
-#include "kernels/base/result.hpp"
 
 namespace freshet::actors {
 

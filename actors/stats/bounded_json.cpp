@@ -32,12 +32,12 @@ std::size_t depth_of(std::string_view text) {
 
 result<nlohmann::json> parse_object(std::string_view text, const json_limits& limits) {
   if (text.size() > limits.bytes) {
-    return error{errc::too_large, "JSON of " + std::to_string(text.size()) + " bytes; the limit is " +
-                                      std::to_string(limits.bytes)};
+    return error{errc::too_large,
+                 "JSON of " + std::to_string(text.size()) + " bytes; the limit is " + std::to_string(limits.bytes)};
   }
   if (const std::size_t depth = depth_of(text); depth > limits.depth) {
-    return error{errc::too_large, "JSON nested " + std::to_string(depth) + " deep; the limit is " +
-                                      std::to_string(limits.depth)};
+    return error{errc::too_large,
+                 "JSON nested " + std::to_string(depth) + " deep; the limit is " + std::to_string(limits.depth)};
   }
   nlohmann::json parsed = nlohmann::json::parse(text, nullptr, false);
   if (!parsed.is_object()) return error{errc::corrupt, "one JSON object belongs here"};

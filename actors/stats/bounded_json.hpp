@@ -1,18 +1,18 @@
 // JSON that someone else wrote: parsed within limits on size and depth, or refused. Pure function.
 #pragma once
 
+#include "kernels/base/result.hpp"
+
 #include <cstddef>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/base/result.hpp"
-
 namespace freshet::actors {
 
 struct json_limits {
   std::size_t bytes = std::size_t{64} << 10;
-  std::size_t depth = 8;     ///< objects and arrays within each other
+  std::size_t depth = 8;  ///< objects and arrays within each other
 };
 
 /// An object; anything else is an error.

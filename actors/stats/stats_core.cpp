@@ -1,13 +1,13 @@
 #include "actors/stats/stats_core.hpp"
 
+#include "actors/refusal.hpp"
+
 #include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/refusal.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -60,27 +60,29 @@ class stats_core final : public role_core {
   std::uint32_t capacity(const address&) const override { return 0; }  // all that comes here is control
 
   std::string stats_json() const override {
-    const auto silent = std::count_if(roles_.begin(), roles_.end(), [&](const auto& r) {
-      return now_ - r.second.heard >= options_.silent_after;
-    });
-    return json{{"roles", roles_.size()}, {"silent_roles", silent}, {"reports", reports_}, {"refused", refused_},
-                {"snapshots", number_},   {"shortened", shortened_}}
+    const auto silent = std::count_if(roles_.begin(), roles_.end(),
+                                      [&](const auto& r) { return now_ - r.second.heard >= options_.silent_after; });
+    return json{{"roles", roles_.size()}, {"silent_roles", silent}, {"reports", reports_},
+                {"refused", refused_},    {"snapshots", number_},   {"shortened", shortened_}}
         .dump();
   }
 
   void stop(time_point, outbox&) override {}
 
  private:
-  void hear(const address& from, const any_message& m, const topology::role_report& report, time_point now, outbox& out) {
+  void hear(const address& from, const any_message& m, const topology::role_report& report, time_point now,
+            outbox& out) {
     now_ = now;
     if (report.node != from.node || report.role != from.role) {
-      return refuse_report(from, m, error{errc::invalid_argument, "report of " + report.node + "/" + report.role +
-                                                                      " by " + from.text()}, out);
+      return refuse_report(
+          from, m, error{errc::invalid_argument, "report of " + report.node + "/" + report.role + " by " + from.text()},
+          out);
     }
     auto stats = parse_object(report.json, options_.report_limits);
     if (!stats) return refuse_report(from, m, stats.err(), out);
     if (roles_.count(from) == 0 && roles_.size() >= options_.max_roles && !forget_silent(now)) {
-      return refuse_report(from, m, error{errc::overloaded, std::to_string(roles_.size()) + " roles report already"}, out);
+      return refuse_report(from, m, error{errc::overloaded, std::to_string(roles_.size()) + " roles report already"},
+                           out);
     }
     ++reports_;
     roles_[from] = heard_role{report.process_id, report.uptime_ms, std::move(*stats), now};
@@ -93,9 +95,8 @@ class stats_core final : public role_core {
 
   // Makes room at the cost of the role silent for longest, if one is silent.
   bool forget_silent(time_point now) {
-    const auto oldest = std::min_element(roles_.begin(), roles_.end(), [](const auto& a, const auto& b) {
-      return a.second.heard < b.second.heard;
-    });
+    const auto oldest = std::min_element(roles_.begin(), roles_.end(),
+                                         [](const auto& a, const auto& b) { return a.second.heard < b.second.heard; });
     if (oldest == roles_.end() || now - oldest->second.heard < options_.silent_after) return false;
     roles_.erase(oldest);
     return true;

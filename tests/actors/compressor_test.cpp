@@ -1,15 +1,14 @@
 #include "actors/compressor/compressor_core.hpp"
+#include "kernels/base/rng.hpp"
+#include "kernels/delta/artefact.hpp"
+#include "kernels/delta/codec.hpp"
+#include "tests/support/fake_outbox.hpp"
 
 #include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-
-#include "kernels/base/rng.hpp"
-#include "kernels/delta/artefact.hpp"
-#include "kernels/delta/codec.hpp"
-#include "tests/support/fake_outbox.hpp"
 
 namespace freshet::actors {
 namespace {

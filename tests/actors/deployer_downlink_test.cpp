@@ -1,6 +1,12 @@
 // The whole downlink dialogue over a network that loses, repeats, delays and corrupts, while both
 // ends restart: whatever happens, a device holds the exact values of the version that it claims,
 // and in the end all devices hold the newest.
+#include "actors/deployer/deployer_core.hpp"
+#include "actors/device/update_receiver.hpp"
+#include "kernels/base/rng.hpp"
+#include "tests/support/fake_outbox.hpp"
+#include "tests/support/student_line.hpp"
+
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -9,12 +15,6 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-
-#include "actors/deployer/deployer_core.hpp"
-#include "actors/device/update_receiver.hpp"
-#include "kernels/base/rng.hpp"
-#include "tests/support/fake_outbox.hpp"
-#include "tests/support/student_line.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -30,14 +30,13 @@ const address deployer{"cloud", "deployer"};
 struct weather {
   double loss = 0;
   double repeat = 0;
-  double corrupt = 0;             ///< of chunks
-  duration most_delay = 0s;       ///< drawn for each message: they overtake each other
+  double corrupt = 0;        ///< of chunks
+  duration most_delay = 0s;  ///< drawn for each message: they overtake each other
 };
 
 class downlink {
  public:
-  downlink(std::uint64_t seed, std::uint32_t devices, weather w)
-      : line(seed), random_(seed), weather_(w) {
+  downlink(std::uint64_t seed, std::uint32_t devices, weather w) : line(seed), random_(seed), weather_(w) {
     for (std::uint32_t id = 0; id < devices; ++id) devices_.emplace(id, fresh(id, line.base, version{0}));
     restart_deployer();
   }
@@ -57,10 +56,12 @@ class downlink {
   }
   void restart_device(std::uint32_t id, bool keeps_its_state) {
     update_receiver& old = *devices_.at(id);
-    devices_[id] = keeps_its_state ? fresh(id, old.active().values, old.active().number)
-                                   : fresh(id, line.base, version{0});
+    devices_[id] =
+        keeps_its_state ? fresh(id, old.active().values, old.active().number) : fresh(id, line.base, version{0});
   }
-  void say(const topology::version_committed& committed) { deployer_->handle(distiller, committed, now(), deployer_out_); }
+  void say(const topology::version_committed& committed) {
+    deployer_->handle(distiller, committed, now(), deployer_out_);
+  }
 
   void step() {
     clock_ += 50ms;
@@ -165,7 +166,8 @@ class downlink {
       launch(deployer, deployer_out_);
       for (auto& [id, out] : device_out_) launch(where(id), out);
       std::vector<flying> due;
-      const auto split = std::stable_partition(air_.begin(), air_.end(), [&](const flying& f) { return f.due > clock_; });
+      const auto later = [&](const flying& f) { return f.due > clock_; };
+      const auto split = std::stable_partition(air_.begin(), air_.end(), later);
       due.assign(std::make_move_iterator(split), std::make_move_iterator(air_.end()));
       air_.erase(split, air_.end());
       if (due.empty()) return;

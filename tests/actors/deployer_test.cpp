@@ -1,14 +1,13 @@
 #include "actors/deployer/deployer_core.hpp"
-
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-
-#include "actors/offer_content.hpp"
 #include "actors/deployer/transfer_slots.hpp"
 #include "actors/deployer/version_store.hpp"
+#include "actors/offer_content.hpp"
 #include "kernels/delta/artefact.hpp"
 #include "tests/support/fake_outbox.hpp"
 #include "tests/support/student_line.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace freshet::actors {
 namespace {
@@ -269,7 +268,7 @@ TEST(deployer, unknown_and_differing_states_get_a_snapshot) {
   odd.active_hash = content_hash{5};  // the right number, other values
   EXPECT_TRUE(offer_for(*core, device(2), odd, at(0s), out)->snapshot);
   odd = report_of(line, 3, 1);
-  odd.active = version{44};           // from a future that is no more
+  odd.active = version{44};  // from a future that is no more
   EXPECT_TRUE(offer_for(*core, device(3), odd, at(0s), out)->snapshot);
   EXPECT_EQ(stats(*core).at("snapshots_made"), 1U);
 }
@@ -380,7 +379,7 @@ TEST(deployer, a_snapshot_that_is_wanted_no_more_is_not_made) {
   core->handle(distiller, line.advance(), at(0s), out);
   device_report odd = report_of(line, 1, 0);
   odd.active_hash = content_hash{5};
-  core->handle(device(1), odd, at(0s), out);          // wants a snapshot
+  core->handle(device(1), odd, at(0s), out);  // wants a snapshot
   core->handle(distiller, student_line().announce(), at(0s), out);
   EXPECT_FALSE(core->work(at(0s), out));
   EXPECT_EQ(stats(*core).at("snapshots_made"), 0U);

@@ -1,12 +1,12 @@
-#include <deque>
-#include <map>
-
-#include <gtest/gtest.h>
-
 #include "actors/intake/intake_core.hpp"
 #include "actors/intake/tick_gate.hpp"
 #include "kernels/base/rng.hpp"
 #include "tests/support/intake_fixture.hpp"
+
+#include <deque>
+#include <map>
+
+#include <gtest/gtest.h>
 
 namespace freshet::actors {
 namespace {
@@ -26,8 +26,8 @@ intake_options paced_options(std::uint32_t devices) {
 }
 
 TEST(intake_paced, the_order_of_arrival_does_not_matter) {
-  std::vector<uts_batch> tick{batch_of(1, {1, 2}, 1),  batch_of(1, {5}, 1),     batch_of(1, {9}, 1, true),
-                              batch_of(2, {0}, 1),     batch_of(2, {4}, 1, true), batch_of(3, {}, 1, true),
+  std::vector<uts_batch> tick{batch_of(1, {1, 2}, 1),      batch_of(1, {5}, 1),       batch_of(1, {9}, 1, true),
+                              batch_of(2, {0}, 1),         batch_of(2, {4}, 1, true), batch_of(3, {}, 1, true),
                               batch_of(4, {2, 3}, 1, true)};
   rng random(5);
   std::vector<label_request> reference;

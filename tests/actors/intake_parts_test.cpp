@@ -1,3 +1,9 @@
+#include "actors/intake/batch_check.hpp"
+#include "actors/intake/memory_journal.hpp"
+#include "actors/intake/sequence_window.hpp"
+#include "kernels/base/rng.hpp"
+#include "tests/support/uts_batches.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -5,12 +11,6 @@
 #include <set>
 
 #include <gtest/gtest.h>
-
-#include "actors/intake/batch_check.hpp"
-#include "actors/intake/memory_journal.hpp"
-#include "actors/intake/sequence_window.hpp"
-#include "kernels/base/rng.hpp"
-#include "tests/support/uts_batches.hpp"
 
 namespace freshet::actors {
 namespace {

@@ -1,12 +1,11 @@
 #include "actors/intake/intake_core.hpp"
+#include "actors/intake/memory_journal.hpp"
+#include "kernels/base/rng.hpp"
+#include "tests/support/intake_fixture.hpp"
 
 #include <set>
 
 #include <gtest/gtest.h>
-
-#include "actors/intake/memory_journal.hpp"
-#include "kernels/base/rng.hpp"
-#include "tests/support/intake_fixture.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -42,9 +41,9 @@ TEST(intake, takes_every_sample_once) {
   auto core = intake_of();
   fake_outbox out;
   core->handle(filter(1), batch_of(1, {4, 5}), at(0s), out);
-  core->handle(filter(1), batch_of(1, {4, 5}), at(0s), out);          // all known
-  core->handle(filter(1), batch_of(1, {5, 6, 6, 7}), at(0s), out);    // two new, one of them twice
-  core->handle(filter(2), batch_of(2, {4, 5}), at(0s), out);          // another device's positions
+  core->handle(filter(1), batch_of(1, {4, 5}), at(0s), out);        // all known
+  core->handle(filter(1), batch_of(1, {5, 6, 6, 7}), at(0s), out);  // two new, one of them twice
+  core->handle(filter(2), batch_of(2, {4, 5}), at(0s), out);        // another device's positions
   const auto requests = out.take<label_request>();
   ASSERT_EQ(requests.size(), 3U);
   EXPECT_EQ(requests[0].batch, batch_of(1, {4, 5}));

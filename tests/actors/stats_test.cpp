@@ -1,10 +1,9 @@
+#include "actors/stats/bounded_json.hpp"
 #include "actors/stats/stats_core.hpp"
+#include "tests/support/fake_outbox.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-
-#include "actors/stats/bounded_json.hpp"
-#include "tests/support/fake_outbox.hpp"
 
 namespace freshet::actors {
 namespace {

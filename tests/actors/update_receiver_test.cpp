@@ -1,13 +1,13 @@
 #include "actors/device/update_receiver.hpp"
 
-#include <algorithm>
-
-#include <gtest/gtest.h>
-
 #include "actors/offer_content.hpp"
 #include "kernels/delta/artefact.hpp"
 #include "tests/support/fake_outbox.hpp"
 #include "tests/support/student_line.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace freshet::actors {
 namespace {
@@ -58,11 +58,13 @@ host_tensor snapshot_of(const student_line& line) {
 
 artefact_chunk piece(const host_tensor& bytes, std::uint64_t artefact, std::uint64_t offset) {
   const auto n = std::min<std::uint64_t>(chunk, bytes.bytes() - offset);
-  return {artefact, offset, host_tensor::of(std::vector<std::uint8_t>(bytes.data() + offset, bytes.data() + offset + n))};
+  std::vector<std::uint8_t> part(bytes.data() + offset, bytes.data() + offset + n);
+  return {artefact, offset, host_tensor::of(std::move(part))};
 }
 
 // Serves every request until nothing is asked any more.
-void serve_all(update_receiver& device, const host_tensor& bytes, std::uint64_t artefact, time_point now, fake_outbox& out) {
+void serve_all(update_receiver& device, const host_tensor& bytes, std::uint64_t artefact, time_point now,
+               fake_outbox& out) {
   for (auto asked = out.take<chunk_request>(); !asked.empty(); asked = out.take<chunk_request>()) {
     for (const auto& request : asked) {
       EXPECT_EQ(request.artefact, artefact);
@@ -133,7 +135,7 @@ TEST(update_receiver, keeps_at_most_a_window_on_the_way) {
   std::size_t served = 0;
   for (;;) {
     for (const auto& request : out.take<chunk_request>()) {
-      for (std::uint32_t i = 0; i < request.chunks; ++i) on_the_way.push_back(request.offset + std::uint64_t{i} * chunk);
+      for (std::uint64_t i = 0; i < request.chunks; ++i) on_the_way.push_back(request.offset + i * chunk);
     }
     most = std::max(most, on_the_way.size());
     if (on_the_way.empty()) break;
@@ -290,12 +292,15 @@ TEST(update_receiver, stray_chunks_do_no_harm) {
   fake_outbox out;
   device.handle(deployer, piece(committed.artefact, offer.artefact, 0), at(0s), out);  // before any offer
   device.handle(deployer, offer, at(0s), out);
-  device.handle(deployer, piece(committed.artefact, 1, 0), at(0s), out);               // another artefact
-  device.handle(deployer, artefact_chunk{offer.artefact, 1, host_tensor::of(std::vector<std::uint8_t>(chunk))}, at(0s), out);
-  device.handle(deployer, artefact_chunk{offer.artefact, 0, host_tensor::of(std::vector<std::uint8_t>(chunk - 1))}, at(0s), out);
-  device.handle(deployer, artefact_chunk{offer.artefact, 0, host_tensor::of(std::vector<std::int8_t>(chunk))}, at(0s), out);
-  device.handle(deployer, artefact_chunk{offer.artefact, chunk << 20, host_tensor::of(std::vector<std::uint8_t>(chunk))}, at(0s), out);
-  device.handle(deployer, artefact_chunk{offer.artefact, ~std::uint64_t{63}, host_tensor::of(std::vector<std::uint8_t>(chunk))}, at(0s), out);
+  device.handle(deployer, piece(committed.artefact, 1, 0), at(0s), out);  // another artefact
+  const host_tensor right = host_tensor::of(std::vector<std::uint8_t>(chunk));
+  const host_tensor shorter = host_tensor::of(std::vector<std::uint8_t>(chunk - 1));
+  const host_tensor not_bytes = host_tensor::of(std::vector<std::int8_t>(chunk));
+  device.handle(deployer, artefact_chunk{offer.artefact, 1, right}, at(0s), out);
+  device.handle(deployer, artefact_chunk{offer.artefact, 0, shorter}, at(0s), out);
+  device.handle(deployer, artefact_chunk{offer.artefact, 0, not_bytes}, at(0s), out);
+  device.handle(deployer, artefact_chunk{offer.artefact, std::uint64_t{chunk} << 20, right}, at(0s), out);
+  device.handle(deployer, artefact_chunk{offer.artefact, ~std::uint64_t{63}, right}, at(0s), out);
   EXPECT_EQ(device.count().stray_chunks, 7U);
   // From someone else, an answer instead.
   device.handle({"evil", "deployer"}, piece(committed.artefact, offer.artefact, 0), at(0s), out);

@@ -2,6 +2,8 @@
 // by the test; sending more sequenced messages than there is room fails the test.
 #pragma once
 
+#include "actors/role.hpp"
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -10,8 +12,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include "actors/role.hpp"
 
 namespace freshet::test {
 
@@ -59,9 +59,8 @@ class fake_outbox final : public actors::outbox {
   }
   template <class T>
   [[nodiscard]] std::size_t count() const {
-    return static_cast<std::size_t>(std::count_if(messages.begin(), messages.end(), [](const sent& one) {
-      return std::holds_alternative<T>(one.message);
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        messages.begin(), messages.end(), [](const sent& one) { return std::holds_alternative<T>(one.message); }));
   }
   [[nodiscard]] std::size_t logged(actors::log_level level) const {
     return static_cast<std::size_t>(

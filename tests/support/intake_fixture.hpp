@@ -1,15 +1,15 @@
 // Roles around an intake in tests, and intakes with the defaults.
 #pragma once
 
+#include "actors/intake/intake_core.hpp"
+#include "tests/support/fake_outbox.hpp"
+#include "tests/support/uts_batches.hpp"
+
 #include <memory>
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/intake/intake_core.hpp"
-#include "tests/support/fake_outbox.hpp"
-#include "tests/support/uts_batches.hpp"
 
 namespace freshet::test {
 

@@ -2,15 +2,15 @@
 // one is made by the codec that devices will decode.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "kernels/base/rng.hpp"
 #include "kernels/delta/codec.hpp"
 #include "kernels/delta/refresh.hpp"
 #include "topology/message/any_message.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace freshet::test {
 
@@ -66,9 +66,9 @@ class student_line {
   delta::layout parts;
   content_hash line{4711};
   host_tensor base;
-  std::vector<float> values;        ///< of `number`
+  std::vector<float> values;  ///< of `number`
   version number;
-  std::vector<host_tensor> all;     ///< values of every version
+  std::vector<host_tensor> all;  ///< values of every version
 
  private:
   rng random_;

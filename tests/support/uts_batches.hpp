@@ -1,13 +1,13 @@
 // Well-formed UTS batches for tests.
 #pragma once
 
+#include "kernels/delta/compress.hpp"
+#include "topology/message/any_message.hpp"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "kernels/delta/compress.hpp"
-#include "topology/message/any_message.hpp"
 
 namespace freshet::test {
 
