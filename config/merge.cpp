@@ -36,6 +36,7 @@ std::string inline_literal(const value& v) {
 
 void write_table(const value& table, const std::string& path, std::string& out) {
   bool headed = path.empty();
+  if (!headed && table.items.empty()) out += "\n[" + path + "]\n";
   for (std::size_t i = 0; i < table.items.size(); ++i) {
     if (table.items[i].kind == value_kind::table) continue;
     if (!headed) {

@@ -65,6 +65,7 @@ void distiller_core::handle(const topology::address& from, const topology::any_m
     if (from == options_.compressor && phase_ == phase::compressing) {
       // What was learned stays and goes with the next refresh.
       phase_ = phase::gathering;
+      fresh_ = 0;
       end_tick(out);
     }
     return;
@@ -89,13 +90,15 @@ void distiller_core::take(const topology::labelled_batch& batch, time_point now,
     ++refused_;
     out.log(log_level::warn, "labelled batch refused: " + read.err().text());
   } else {
-    if (fresh_ == 0 && !read->samples.empty()) oldest_fresh_ = now;
-    fresh_ += read->samples.size();
-    samples_ += read->samples.size();
     unsure_ += read->unsure;
     confidence_sum_ += read->confidence_sum;
     for (auto& s : read->samples) {
-      if (!learner_.add(std::move(s))) ++refused_;
+      if (!learner_.add(std::move(s))) {
+        ++refused_;
+        continue;
+      }
+      if (fresh_++ == 0) oldest_fresh_ = now;
+      ++samples_;
     }
   }
   if (batch.batch.end_of_tick) tick_open_ = batch.batch.tick;
@@ -105,14 +108,17 @@ bool distiller_core::due(time_point now) const {
   if (fresh_ == 0) return false;
   if (fresh_ >= options_.refresh_samples) return true;
   // In paced mode time is the bench's: only counts decide.
-  return tick_open_ == 0 && now - oldest_fresh_ >= options_.refresh_interval;
+  return !options_.bench && now - oldest_fresh_ >= options_.refresh_interval;
 }
 
 bool distiller_core::work(time_point now, outbox& out) {
   switch (phase_) {
     case phase::compressing: return false;
-    case phase::gathering:
-      if (tick_open_ == 0 && !inbox_.empty()) {
+    case phase::gathering: {
+      // Backlogs are taken in whole before the next refresh; in paced mode a refresh begins at the
+      // same sample whatever has arrived behind it.
+      const bool first_refresh = options_.bench && due(now);
+      if (tick_open_ == 0 && !inbox_.empty() && !first_refresh) {
         if (out.room(options_.intake) == 0) return false;
         const topology::labelled_batch batch = std::move(inbox_.front());
         inbox_.pop_front();
@@ -124,8 +130,9 @@ bool distiller_core::work(time_point now, outbox& out) {
         steps_left_ = options_.steps_per_refresh;
         return true;
       }
-      if (tick_open_ != 0) end_tick(out);
-      return !inbox_.empty();
+      end_tick(out);
+      return tick_open_ == 0 && !inbox_.empty();
+    }
     case phase::training: {
       const bool first = steps_left_ == options_.steps_per_refresh;
       const double done = 1.0 - static_cast<double>(steps_left_) / static_cast<double>(options_.steps_per_refresh);
@@ -153,8 +160,10 @@ bool distiller_core::work(time_point now, outbox& out) {
 }
 
 void distiller_core::ask_compressor(time_point now, outbox& out) {
+  phase_ = phase::compressing;
+  asked_.reset();
   if (out.room(options_.compressor) == 0) {
-    steps_left_ = 1;  // one more step does no harm; ask again then
+    out.wake_after(std::chrono::milliseconds(20));
     return;
   }
   topology::refresh_request request;
@@ -171,7 +180,6 @@ void distiller_core::ask_compressor(time_point now, outbox& out) {
   request.metric_after = static_cast<float>(agreement_);
   out.send(options_.compressor, std::move(request));
   asked_ = now;
-  phase_ = phase::compressing;
 }
 
 void distiller_core::finish(const topology::refresh_ready& ready, time_point now, outbox& out) {
@@ -216,6 +224,10 @@ void distiller_core::announce(const host_tensor& artefact, version base, outbox&
 void distiller_core::end_tick(outbox& out) {
   if (tick_open_ == 0) return;
   if (options_.bench) {
+    if (out.room(*options_.bench) == 0) {
+      out.wake_after(std::chrono::milliseconds(20));
+      return;
+    }
     out.send(*options_.bench, topology::tick_learned{tick_open_, committed_, samples_});
   }
   tick_open_ = 0;
@@ -229,7 +241,7 @@ void distiller_core::persist(outbox& out) {
 }
 
 void distiller_core::tick(time_point now, outbox& out) {
-  if (phase_ == phase::compressing && now - asked_ > compressor_patience) ask_compressor(now, out);
+  if (phase_ == phase::compressing && (!asked_ || now - *asked_ > compressor_patience)) ask_compressor(now, out);
   // A deployer that restarted knows nothing until it is told.
   if (now - announced_ > announce_every) {
     announced_ = now;

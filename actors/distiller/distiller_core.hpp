@@ -80,7 +80,7 @@ class distiller_core final : public role_core {
   std::size_t fresh_ = 0;               ///< labels since the last refresh
   std::size_t steps_left_ = 0;
   time_point oldest_fresh_{};
-  time_point asked_{};
+  std::optional<time_point> asked_;     ///< the compressor, about this refresh
   time_point announced_{};
   std::uint64_t tick_open_ = 0;         ///< paced tick whose end has come but not its version
   double loss_ = 0;

@@ -55,8 +55,10 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch, cons
     const std::size_t first_answer = answer_row;
     row += kept.size();
     answer_row += label.answer_tokens.size();
-    out.confidence_sum += label.confidence;
-    if (kept.empty() || !(label.confidence >= options.confidence_floor)) {
+    // A product of probabilities, up to rounding; anything else says nothing.
+    const bool probable = label.confidence >= 0 && label.confidence <= 1.001F;
+    if (probable) out.confidence_sum += label.confidence;
+    if (kept.empty() || !probable || label.confidence < options.confidence_floor) {
       ++out.unsure;
       continue;
     }
