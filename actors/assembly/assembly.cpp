@@ -189,7 +189,7 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       o.teacher = the(graph_, role_kind::teacher);
       o.distiller = the(graph_, role_kind::distiller);
       for (const auto* device : graph_.roles_of(role_kind::device)) o.expected_devices.push_back(device->device);
-      o.queue_batches = s.queue_limit;
+      o.queue_samples = s.queue_limit;
       o.lease_timeout = s.lease_timeout;
       make = [o]() mutable {
         o.first_lease = fresh_lease();
@@ -242,6 +242,9 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       }
       std::int64_t teacher_width = 0;
       if (teaching.kind == "self") {
+        if (s.terms.visual_qkd > 0 || s.terms.hidden_qkd > 0) {
+          return error{errc::config, "visual_qkd and hidden_qkd need a teacher model; with teacher.kind = \"self\" both must be 0"};
+        }
         o.teacher = "self";
         o.labelling.shared_vocabulary = false;
       } else {
@@ -292,9 +295,14 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       make = [o] { return make_deployer(o); };
       break;
     }
-    case role_kind::stats:
-      make = [] { return make_stats(stats_options{}); };
+    case role_kind::stats: {
+      const auto& s = std::get<config::stats_settings>(spec.settings);
+      stats_options o;
+      o.silent_after = std::max<duration>(o.silent_after, 3 * s.report_interval);
+      o.forget_after = s.forget_after;
+      make = [o] { return make_stats(o); };
       break;
+    }
     case role_kind::bench: {
       FRESHET_ENSURE(options_.bench != nullptr, "a bench role needs its core");
       make = [core = options_.bench]() -> result<std::unique_ptr<role_core>> { return core(); };
@@ -317,6 +325,12 @@ result<rt::node_options> assembly::node(const std::string& name) {
   out.listen = spec->listen;
   out.peers = topology::peers_of(graph_, name);
   out.stats = graph_.stats();
+  out.links.queue_limit = graph_.links.queue_limit;
+  out.links.resend_after = graph_.links.resend_after;
+  out.links.initial_credit = graph_.links.initial_credit;
+  for (const topology::role_spec* r : graph_.roles_of(role_kind::stats)) {
+    out.report_period = std::get<config::stats_settings>(r->settings).report_interval;
+  }
   for (const topology::role_spec* r : graph_.roles_on(name)) {
     auto made = role(*r);
     if (!made.ok()) return error{made.err().code, r->where().text() + ": " + made.err().context};

@@ -9,6 +9,11 @@ bench_core::bench_core(bench_options options, std::shared_ptr<bench_progress> pr
 
 void bench_core::start(time_point now, outbox& out) {
   tick_ = 1;
+  if (options_.ticks == 0) {
+    const std::lock_guard guard(progress_->lock);
+    progress_->done = true;
+    return;
+  }
   pace_all(now, out);
 }
 
@@ -28,6 +33,7 @@ void bench_core::handle(const topology::address& from, const topology::any_messa
   if (const auto* answers = std::get_if<topology::paced>(&m)) {
     if (answers->tick != tick_ || answered_[from] == tick_) return;
     answered_[from] = tick_;
+    since_ = now;
     {
       const std::lock_guard guard(progress_->lock);
       auto& all = progress_->answers[answers->device.value];
@@ -37,8 +43,9 @@ void bench_core::handle(const topology::address& from, const topology::any_messa
     return;
   }
   if (const auto* learned = std::get_if<topology::tick_learned>(&m)) {
-    if (learned->tick != tick_) return;
+    if (learned->tick != tick_ || learned_) return;
     learned_ = true;
+    since_ = now;
     desired_ = learned->desired;
     const std::lock_guard guard(progress_->lock);
     progress_->trained = learned->samples;

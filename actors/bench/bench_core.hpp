@@ -13,31 +13,18 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <string>
 #include <vector>
 
+#include "actors/bench/bench_progress.hpp"
 #include "actors/role.hpp"
 
 namespace freshet::actors {
-
-/// What a run has produced so far.
-struct bench_progress {
-  std::mutex lock;
-  std::uint64_t tick = 0;               ///< completed
-  std::uint64_t version = 0;
-  std::uint64_t trained = 0;
-  std::uint64_t stragglers = 0;
-  bool done = false;
-  /// answers[device][position in its stream]
-  std::map<std::uint32_t, std::vector<std::string>> answers;
-  std::vector<std::uint64_t> versions;  ///< [tick] version that was desired after it
-};
 
 struct bench_options {
   std::vector<topology::address> devices;   ///< device i + 1 of the fleet, in order
   std::uint64_t ticks = 0;
   std::uint32_t samples_per_tick = 32;      ///< a device
+  /// For devices to reach a version, from when all have answered and the cloud has learned.
   duration patience = std::chrono::seconds(60);
 };
 
@@ -64,7 +51,7 @@ class bench_core final : public role_core {
   version desired_;
   std::map<topology::address, std::uint64_t> answered_;  ///< tick last answered
   std::map<topology::address, version> active_;
-  time_point since_{};
+  time_point since_{};                                   ///< devices have had all for the version since then
 };
 
 }  // namespace freshet::actors

@@ -14,7 +14,7 @@
 #include "actors/device/stream_clock.hpp"
 #include "actors/device/student_runtime.hpp"
 #include "actors/device/update_receiver.hpp"
-#include "actors/stats/refusal.hpp"
+#include "actors/refusal.hpp"
 #include "kernels/base/check.hpp"
 
 namespace freshet::actors {

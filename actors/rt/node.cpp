@@ -46,6 +46,7 @@ child_spec child_of(system& engine, const node_options& o, const role_spec& role
   role_setup setup;
   setup.engine.self = {o.name, role.name};
   setup.engine.stats = o.stats;
+  setup.engine.links = o.links;
   setup.engine.tick_period = o.tick_period;
   setup.engine.report_period = o.report_period;
   setup.engine.log = o.log;

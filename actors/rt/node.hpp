@@ -25,6 +25,7 @@
 #include "actors/rt/traffic.hpp"
 #include "actors/rt/transport.hpp"
 #include "kernels/base/result.hpp"
+#include "topology/flow/link_table.hpp"
 
 namespace spdlog {
 class logger;
@@ -49,6 +50,7 @@ struct node_options {
   std::vector<role_spec> roles;
   std::shared_ptr<spdlog::logger> log;         ///< the system's when empty
   port_limits limits;
+  topology::link_table::options links;         ///< of every role here
   duration tick_period = std::chrono::milliseconds(100);
   duration report_period = std::chrono::seconds(1);
   /// A role failed more often than its limits allow and stays down. Called in the supervisor.

@@ -22,7 +22,7 @@ struct stats_options {
   std::size_t max_roles = 1024;
   duration silent_after = std::chrono::seconds(5);
   duration forget_after = std::chrono::minutes(10);
-  std::size_t max_document_bytes = std::size_t{60} << 10;  ///< within the wire's limit for a text
+  std::size_t max_document_bytes = std::size_t{960} << 10;  ///< within the wire's limit for a text
   json_limits report_limits;
 };
 

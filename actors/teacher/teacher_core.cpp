@@ -70,11 +70,12 @@ result<void> teacher_core::open(job& j) const {
   return {};
 }
 
-void teacher_core::answer_self(job& j) const {
+void teacher_core::answer_self(job& j) {
   for (const auto& s : j.request.batch.samples) {
     topology::teacher_label label;
     label.answer = s.device_answer;
     label.confidence = 1;  // nobody is there to doubt it
+    confidence_sum_ += label.confidence;
     j.out.labels.push_back(std::move(label));
   }
   j.next = j.request.batch.samples.size();

@@ -58,7 +58,7 @@ class teacher_core final : public role_core {
   };
   result<void> open(job& j) const;
   result<void> answer_slice(job& j);
-  void answer_self(job& j) const;
+  void answer_self(job& j);
   void finish(job& j, outbox& out);
 
   teacher_options options_;

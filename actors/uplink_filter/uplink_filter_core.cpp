@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/stats/refusal.hpp"
+#include "actors/refusal.hpp"
 #include "actors/uplink_filter/device_lane.hpp"
 
 namespace freshet::actors {

@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/deployer/offer_content.hpp"
+#include "actors/offer_content.hpp"
 #include "actors/device/device_core.hpp"
 #include "actors/device/student_runtime.hpp"
 #include "kernels/delta/artefact.hpp"

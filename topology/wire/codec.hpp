@@ -24,7 +24,7 @@ struct wire_limits {
   std::size_t envelope_bytes = 4096;                 ///< frame 0
   std::size_t frames = 64;                           ///< of a parcel
   std::size_t items = std::size_t{1} << 20;        ///< of one array of numbers; of all other arrays of a body together
-  std::size_t text_bytes = std::size_t{64} << 10;  ///< each string of a body
+  std::size_t text_bytes = std::size_t{1} << 20;  ///< each string of a body
   std::size_t name_bytes = 255;                    ///< each of node and role in the envelope
   std::size_t rank = 16;                           ///< dimensions of a tensor
   std::size_t depth = 16;                          ///< arrays within arrays

@@ -30,6 +30,7 @@ gate = "all"
 token_share = 1.0
 probe_share = 0.0
 [distiller]
+refresh_samples = 64
 recent_window = 512
 replay_share = 0.0
 source_replay_share = 0.0
@@ -70,6 +71,8 @@ codec = "dense4"
 gate = "all"
 token_share = 1.0
 probe_share = 0.0
+[distiller]
+refresh_samples = 64
 [compressor]
 codec = "none"
 )"},

@@ -1,0 +1,25 @@
+// What a paced run has produced so far: written by BENCH, read by whoever watches.
+// Thread contract: hold `lock` to read or write anything else.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace freshet::actors {
+
+struct bench_progress {
+  std::mutex lock;
+  std::uint64_t tick = 0;               ///< completed
+  std::uint64_t version = 0;
+  std::uint64_t trained = 0;
+  std::uint64_t stragglers = 0;
+  bool done = false;
+  /// answers[device][position in its stream]
+  std::map<std::uint32_t, std::vector<std::string>> answers;
+  std::vector<std::uint64_t> versions;  ///< [tick] version that was desired after it
+};
+
+}  // namespace freshet::actors

@@ -1,4 +1,0 @@
-// The former place of actors/refusal.hpp.
-#pragma once
-
-#include "actors/refusal.hpp"
