@@ -22,6 +22,7 @@ using namespace actors;
 using bound_promise = std::promise<result<std::vector<std::string>>>;
 
 constexpr std::size_t mail_per_round = 256;
+constexpr std::chrono::milliseconds close_patience{5000};
 
 class port_actor final : public caf::blocking_actor {
  public:
@@ -124,7 +125,13 @@ result<std::shared_ptr<rt::opened_port>> open_port(rt::system& engine, std::shar
   caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([alive, ticket] { alive->leave(ticket); });
   // A blocking actor has no typed interface of its own; read_mail() above answers to this one.
   opened->handle = caf::actor_cast<port_handle>(actor);
-  FRESHET_TRY_ASSIGN(opened->endpoints, outcome.get());
+  auto endpoints = outcome.get();
+  if (!endpoints) {
+    // Its sockets close next; whoever tries again at once must not meet them.
+    opened->closed->wait(close_patience);
+    return endpoints.err();
+  }
+  opened->endpoints = std::move(endpoints).value();
   return opened;
 }
 
