@@ -9,6 +9,8 @@ void add_bench(CLI::App& app, action& chosen) {
   CLI::App* bench = app.add_subcommand("bench", "Measure: adaptation, kernels, links");
   bench->require_subcommand(1);
   add_bench_adapt(*bench, chosen);
+  add_bench_kernels(*bench, chosen);
+  add_bench_wire(*bench, chosen);
 }
 
 }  // namespace freshet::cli

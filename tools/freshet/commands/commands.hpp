@@ -20,5 +20,7 @@ void add_config(CLI::App& app, action& chosen);
 void add_pretrain(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);
 void add_bench_adapt(CLI::App& bench, action& chosen);
+void add_bench_kernels(CLI::App& bench, action& chosen);
+void add_bench_wire(CLI::App& bench, action& chosen);
 
 }  // namespace freshet::cli

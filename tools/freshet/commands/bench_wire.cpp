@@ -1,0 +1,58 @@
+// freshet bench wire: how fast are the links, next to bare ZeroMQ with the same frames?
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "actors/port/zmq_transport.hpp"
+#include "actors/rt/system.hpp"
+#include "tools/freshet/bench/wire_bench.hpp"
+#include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/exit_codes.hpp"
+#include "tools/freshet/paths.hpp"
+
+namespace freshet::cli {
+namespace {
+
+int fail(const error& why) {
+  std::cerr << "freshet bench wire: " << why.text() << '\n';
+  return exit_failed;
+}
+
+int run_wire(const std::string& json_file) {
+  const bool tty = ::isatty(STDERR_FILENO) == 1;
+  const auto progress = [tty](const std::string& text) {
+    std::cerr << (tty ? "\r\033[K" : "") << text << (tty ? "" : "\n") << std::flush;
+  };
+  rt::system_options options;
+  options.log = std::make_shared<spdlog::logger>("bench", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  options.log->set_level(spdlog::level::warn);
+  rt::system engine(options);
+  port::zmq_transport links;
+  const auto lines = bench_wire(engine, links, progress);
+  if (tty) std::cerr << "\r\033[K" << std::flush;
+  if (!lines.ok()) return fail(lines.err());
+  std::cout << comparison_table("Role to role on two nodes of this process; medians of turns A B A B; ratio = ours / reference",
+                                *lines);
+  if (!json_file.empty()) {
+    const auto written = write_file(json_file, comparison_json("wire", *lines).dump(2) + "\n");
+    if (!written.ok()) return fail(written.err());
+  }
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_bench_wire(CLI::App& bench, action& chosen) {
+  auto json_file = std::make_shared<std::string>();
+  CLI::App* app = bench.add_subcommand("wire", "Messages a second and latency of links against bare ZeroMQ");
+  app->add_option("--json", *json_file, "Write the figures there");
+  app->callback([json_file, &chosen] { chosen = [json_file] { return run_wire(*json_file); }; });
+}
+
+}  // namespace freshet::cli
