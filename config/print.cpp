@@ -12,6 +12,20 @@ namespace freshet::config {
 namespace {
 
 /// Comment lines of at most 100 columns.
+/// A long list goes on in the next line, under its first item.
+std::string wrapped_list(std::string line) {
+  constexpr std::size_t width = 100;
+  const std::size_t open = line.find('[');
+  std::size_t begin = 0;
+  while (open != std::string::npos && line.size() - begin > width) {
+    const std::size_t comma = line.rfind(", ", begin + width);
+    if (comma == std::string::npos || comma <= std::max(begin, open)) break;
+    line.replace(comma, 2, ",\n" + std::string(open + 1, ' '));
+    begin = comma + 2;
+  }
+  return line;
+}
+
 void comment(std::string& out, std::string_view prose, std::string_view indent = "") {
   constexpr std::size_t width = 100;
   std::string line;
@@ -68,7 +82,7 @@ class toml_printer : public schema_visitor {
     } else if (info.optional && now == info.standard) {
       return;
     }
-    out_ += info.name + " = " + now;
+    out_ += wrapped_list(info.name + " = " + now);
     if (!annotated_ && !info.required && !info.optional && now != info.standard)
       out_ += "  # default: " + info.standard;
     out_ += '\n';
