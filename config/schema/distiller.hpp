@@ -63,9 +63,9 @@ struct distiller_settings {
   double clip = 2;
   double beta1 = 0.9;
   double beta2 = 0.95;
-  std::uint32_t batch = 64;
-  std::uint32_t steps_per_refresh = 40;
-  std::uint32_t refresh_samples = 16;
+  std::uint32_t batch = 48;
+  std::uint32_t steps_per_refresh = 24;
+  std::uint32_t refresh_samples = 32;
   milliseconds refresh_interval = milliseconds(30'000);
   std::uint64_t recent_window = 256;
   std::uint64_t replay_capacity = 2048;
