@@ -12,8 +12,9 @@ std::string embedded_default(const embedded_options& options) {
   out += "state_dir = " + text_literal(options.state_dir) + "\n";
   const std::string student = text_literal(options.models_dir + "/student");
   out += "\n[device]\nmodel = " + student + "\n";
-  // Short phases: whoever looks on for a minute sees the world change.
-  out += "source.samples_per_phase = 400\n";
+  // Whoever looks on for a minute sees the world change; the pace is one that a cloud of one core
+  // keeps up with.
+  out += "samples_per_second = 6.0\nsource.samples_per_phase = 300\n";
   out += "\n[teacher]\nmodel = " + text_literal(options.models_dir + "/teacher") + "\n";
   out += "\n[distiller]\nstudent = " + student + "\n";
   out += "\n[[nodes]]\nname = \"cloud\"\nlisten = [\"ipc://cloud.sock\"]\n";
