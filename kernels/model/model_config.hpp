@@ -3,8 +3,8 @@
 // with its defaults for keys that are absent.
 //
 // Two keys of our own in vision_config, for the small models that we train ourselves:
-//   "freshet_patch_stem": {"channels": [c1, c2, ...]}  a small convolutional stem inside each patch,
-//                                                      instead of one linear patch embedding
+//   "freshet_patch_stem": {"channels": [c1, c2, ...]}  a small convolutional stem over the picture, missing
+//                                                      patches blank, instead of a linear embedding
 //   "freshet_no_class_token": true                     CLIP without class token and pre_layrnorm
 //
 // Thread contract: plain values.
