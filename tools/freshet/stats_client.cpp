@@ -21,6 +21,8 @@ namespace freshet::cli {
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
+constexpr milliseconds ask_again{1000};
+
 struct stats_client::state {
   topology::address self;
   topology::address stats;
@@ -86,7 +88,13 @@ result<std::string> stats_client::fetch(milliseconds patience) {
     // an answer that came too late for the question before
   }
   FRESHET_TRY(state_->ask(until));
+  // A question to a daemon that just went away is lost with its connection: ask again.
+  auto again = clock::now() + ask_again;
   for (;;) {
+    if (clock::now() >= again) {
+      FRESHET_TRY(state_->ask(until));
+      again = clock::now() + ask_again;
+    }
     if (auto json = state_->answer()) return std::move(*json);
     const auto left = std::chrono::ceil<milliseconds>(until - clock::now());
     if (left.count() <= 0) return error{errc::timeout, state_->stats.text() + " at " + state_->endpoint};
