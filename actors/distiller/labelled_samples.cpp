@@ -1,7 +1,7 @@
 #include "actors/distiller/labelled_samples.hpp"
 
+#include "actors/kept_tokens.hpp"
 #include "kernels/distill/qa_batch.hpp"
-#include "kernels/uncertainty/token_codec.hpp"
 #include "kernels/uncertainty/token_mask.hpp"
 
 namespace freshet::actors {
@@ -31,14 +31,13 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch, cons
   labelled_samples out;
   if (b.samples.empty()) return out;
   const auto width = static_cast<std::size_t>(vision.num_channels * vision.patch_size * vision.patch_size);
-  if (b.format != topology::token_format::patches_u8 || b.token_bytes != width ||
+  if (!carries_patches(b) || b.token_bytes != width ||
       b.tokens_per_sample != static_cast<std::uint32_t>(vision.patches())) {
     return error{errc::shape_mismatch, "tokens of another form than the student reads"};
   }
   std::size_t kept_total = 0;
   for (const auto& s : b.samples) kept_total += s.kept_count;
-  FRESHET_TRY_ASSIGN(const std::vector<std::uint8_t> patches,
-                     uncertainty::unpack_patches(b.payload.data(), b.payload.bytes(), b.zstd, kept_total, width));
+  FRESHET_TRY_ASSIGN(const std::vector<std::uint8_t> patches, unpack_tokens(b));
   std::size_t answers_total = 0;
   for (const auto& l : batch.labels) answers_total += l.answer_tokens.size();
   const bool with_visual = holds_rows(batch.teacher_visual, kept_total);

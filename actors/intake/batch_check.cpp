@@ -1,10 +1,10 @@
 #include "actors/intake/batch_check.hpp"
 
-#include "kernels/uncertainty/token_codec.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <string>
+
+#include "actors/kept_tokens.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -50,21 +50,8 @@ result<void> check_sample(const uts_sample& sample, std::size_t index, std::uint
   return {};
 }
 
-std::uint64_t kept_tokens(const uts_batch& batch) {
-  std::uint64_t all = 0;
-  for (const auto& sample : batch.samples) all += sample.kept_count;
-  return all;
-}
-
-/// As the filter's codec wrote them: [kept tokens, token_bytes].
-result<std::vector<std::uint8_t>> unpacked_tokens(const uts_batch& batch) {
-  const std::uint64_t tokens = kept_tokens(batch);
-  return uncertainty::unpack_raw(batch.payload.data(), batch.payload.bytes(), batch.zstd, tokens, batch.token_bytes,
-                                 batch.format == token_format::patches_u8, tokens * batch.token_bytes);
-}
-
 result<void> check_payload(const uts_batch& batch, const batch_limits& limits) {
-  const std::uint64_t tokens = kept_tokens(batch);
+  const std::uint64_t tokens = kept_tokens_of(batch);
   const std::uint64_t needed = tokens * batch.token_bytes;  // both are bounded: samples x tokens x bytes < 2^48
   if (needed > limits.payload_bytes) {
     return {errc::too_large,
@@ -73,8 +60,11 @@ result<void> check_payload(const uts_batch& batch, const batch_limits& limits) {
   if (batch.payload.type() != dtype::u8) {
     return {errc::shape_mismatch, "payload of " + std::string(name(batch.payload.type())) + "; u8 is right"};
   }
-  if (batch.zstd && needed > 0) {
-    const auto unpacked = unpacked_tokens(batch);
+  if (batch.format == token_format::patches_dct && batch.zstd) {
+    return {errc::corrupt, "patches by DCT inside a zstd frame; they are never compressed twice"};
+  }
+  if (batch.zstd ? needed > 0 : batch.format == token_format::patches_dct) {
+    const auto unpacked = unpack_tokens(batch, needed);
     if (!unpacked) return {unpacked.err().code, "payload: " + unpacked.err().context};
   } else if (batch.payload.bytes() != needed) {
     return {errc::shape_mismatch, "payload of " + std::to_string(batch.payload.bytes()) + " bytes; " +
@@ -139,10 +129,12 @@ result<uts_batch> keep_samples(const uts_batch& batch, const std::vector<bool>& 
     if (keep[i]) out.samples.push_back(batch.samples[i]);
   }
   std::vector<std::uint8_t> payload(batch.payload.data(), batch.payload.data() + batch.payload.bytes());
-  if (batch.zstd && !payload.empty()) {
-    FRESHET_TRY_ASSIGN(payload, unpacked_tokens(batch));
+  if (batch.format == token_format::patches_dct || (batch.zstd && !payload.empty())) {
+    FRESHET_TRY_ASSIGN(payload, unpack_tokens(batch));
   }
   out.zstd = false;
+  // What was coded as a whole is not cut: the rest goes on as the pixels that it stands for.
+  if (batch.format == token_format::patches_dct) out.format = token_format::patches_u8;
   out.payload = kept_rows(payload, batch, keep, batch.token_bytes);
   if (batch.format == token_format::features_i8 && !batch.scales.empty()) {
     const std::vector<std::uint8_t> scales(batch.scales.data(), batch.scales.data() + batch.scales.bytes());

@@ -7,10 +7,10 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "actors/kept_tokens.hpp"
 #include "kernels/distill/qa_batch.hpp"
 #include "kernels/model/generate.hpp"
 #include "kernels/model/patches.hpp"
-#include "kernels/uncertainty/token_codec.hpp"
 #include "kernels/uncertainty/token_mask.hpp"
 
 namespace freshet::actors {
@@ -52,12 +52,10 @@ result<void> teacher_core::open(job& j) const {
   j.out.batch = b;
   j.opened = true;
   if (b.samples.empty()) return {};  // it only ends a tick
-  std::size_t kept = 0;
-  for (const auto& s : b.samples) kept += s.kept_count;
-  if (b.format != token_format::patches_u8) {
+  if (!carries_patches(b)) {
     return error{errc::unsupported, "tokens came as encoder features, but this pair shares no encoder"};
   }
-  FRESHET_TRY_ASSIGN(j.patches, uncertainty::unpack_patches(b.payload.data(), b.payload.bytes(), b.zstd, kept, b.token_bytes));
+  FRESHET_TRY_ASSIGN(j.patches, unpack_tokens(b));
   if (options_.kind == teacher_kind::model) {
     const model::vision_config& v = *model_->config().vision;
     const auto width = static_cast<std::size_t>(v.num_channels * v.patch_size * v.patch_size);

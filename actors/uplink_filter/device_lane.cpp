@@ -140,7 +140,7 @@ result<shipment> device_lane::seal(std::uint64_t tick, bool end_of_tick) {
   oldest.reset();
   out.tick = tick;
   out.end_of_tick = end_of_tick;
-  FRESHET_TRY(pack(out));
+  FRESHET_TRY(pack(out, pixel_form{options_.format == token_choice::dct, options_.dct}));
   if (out.samples.empty()) return out;
   double estimated = 0;
   double raw = 0;

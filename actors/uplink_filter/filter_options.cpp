@@ -21,9 +21,13 @@ result<uplink_filter_options> filter_options_of(const config::uplink_filter_sett
     o.format = token_choice::patches;
   } else if (s.format == "features") {
     o.format = token_choice::features;
+  } else if (s.format == "dct") {
+    o.format = token_choice::dct;
   } else {
-    return error{errc::config, "uplink_filter: format '" + s.format + "' (cheapest, patches or features)"};
+    return error{errc::config, "uplink_filter: format '" + s.format + "' (dct, cheapest, patches or features)"};
   }
+  o.dct.sample_bytes = static_cast<double>(s.sample_bytes.value);
+  o.dct.finest_step = s.finest_step;
   o.flush_interval = s.flush_interval;
   o.batch = s.batch;
   return o;

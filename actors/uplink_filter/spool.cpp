@@ -32,7 +32,7 @@ double wire_bytes(const topology::uts_batch& b) {
   return all;
 }
 
-result<void> pack(shipment& s) {
+result<void> pack(shipment& s, const pixel_form& pixels) {
   topology::uts_batch& b = s.packed;
   b = {};
   b.device = s.device;
@@ -49,13 +49,27 @@ result<void> pack(shipment& s) {
   const auto all_features = joined<float>(s, [](const kept_sample& k) -> const auto& { return k.features; });
   const bool as_patches = count == 0 || !all_patches.empty();
   const bool as_features = !all_features.empty();
-  if (as_patches) patches = uncertainty::pack_patches(all_patches.data(), count, s.patch_bytes);
+  b.format = topology::token_format::patches_u8;
+  if (as_patches) {
+    patches = uncertainty::pack_patches(all_patches.data(), count, s.patch_bytes);
+    if (pixels.with_loss) {
+      std::vector<std::uint32_t> counts;
+      for (const kept_sample& k : s.samples) counts.push_back(k.head.kept_count);
+      FRESHET_TRY_ASSIGN(std::vector<std::uint8_t> coded,
+                         uncertainty::encode_dct(all_patches.data(), counts, s.patch_bytes, pixels.dct));
+      if (coded.size() < patches.payload.size()) {
+        b.format = topology::token_format::patches_dct;
+        patches.zstd = false;
+        patches.payload = std::move(coded);
+      }
+    }
+  }
   if (as_features) {
     FRESHET_TRY_ASSIGN(features, uncertainty::pack_features(all_features.data(), count, s.width));
   }
   const bool choose_features = as_features && (!as_patches || &uncertainty::cheaper(patches, features) == &features);
   uncertainty::packed_tokens& chosen = choose_features ? features : patches;
-  b.format = choose_features ? topology::token_format::features_i8 : topology::token_format::patches_u8;
+  if (choose_features) b.format = topology::token_format::features_i8;
   b.zstd = chosen.zstd;
   b.token_bytes = static_cast<std::uint32_t>(chosen.token_bytes);
   b.payload = host_tensor::of(std::move(chosen.payload));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/base/result.hpp"
+#include "kernels/uncertainty/patch_dct.hpp"
 #include "topology/message/samples.hpp"
 
 namespace freshet::actors {
@@ -37,8 +38,14 @@ struct shipment {
   bool dirty = true;
 };
 
+/// How pixels may be written.
+struct pixel_form {
+  bool with_loss = false;  ///< by DCT, unless the exact form is smaller
+  uncertainty::dct_options dct;
+};
+
 /// Packs `samples` as patches, as features, or, when samples carry both, as whichever is smaller.
-result<void> pack(shipment& s);
+result<void> pack(shipment& s, const pixel_form& pixels);
 /// What a shipment costs on the link: payload, scales, texts, bitmaps and framing (estimated).
 [[nodiscard]] double wire_bytes(const topology::uts_batch& b);
 /// The part of that which a sample brings besides its tokens.

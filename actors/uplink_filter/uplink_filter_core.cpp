@@ -163,7 +163,7 @@ class uplink_filter_core final : public role_core {
     while (!spool_.empty() && out.room(options_.intake) > 0) {
       shipment next = spool_.pop();
       if (next.dirty) {
-        if (auto packed = pack(next); !packed.ok()) {
+        if (auto packed = pack(next, pixel_form{options_.format == token_choice::dct, options_.dct}); !packed.ok()) {
           complain(packed.err(), bad_batches_, out);
           continue;
         }

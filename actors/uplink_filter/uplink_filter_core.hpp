@@ -21,12 +21,13 @@
 #include "actors/role.hpp"
 #include "config/schema/uplink_filter.hpp"
 #include "kernels/uncertainty/gate.hpp"
+#include "kernels/uncertainty/patch_dct.hpp"
 #include "kernels/uncertainty/score_view.hpp"
 #include "kernels/uncertainty/token_mask.hpp"
 
 namespace freshet::actors {
 
-enum class token_choice : std::uint8_t { cheapest, patches, features };
+enum class token_choice : std::uint8_t { cheapest, patches, features, dct };
 
 struct uplink_filter_options {
   topology::address intake;
@@ -37,6 +38,7 @@ struct uplink_filter_options {
   uncertainty::polarity polarity = uncertainty::polarity::keep_high;
   double token_share = 0.75;
   token_choice format = token_choice::cheapest;
+  uncertainty::dct_options dct;  ///< for format dct
   /// Teacher and student share a frozen encoder, so `cheapest` may choose features.
   bool allow_features = false;
   std::size_t batch = 16;                               ///< kept samples that make a message

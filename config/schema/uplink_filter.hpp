@@ -19,7 +19,9 @@ struct uplink_filter_settings {
   double token_share = 0.75;
   byte_count budget_bytes_per_sample = byte_count(600);
   double probe_share = 0.02;
-  std::string format = "cheapest";
+  std::string format = "dct";
+  byte_count sample_bytes = byte_count(400);
+  double finest_step = 24.0;
   milliseconds flush_interval = milliseconds(500);
   std::uint32_t batch = 16;
   std::uint64_t seed = 1;
@@ -59,9 +61,20 @@ struct uplink_filter_settings {
         .unit("share")
         .live();
     s.setting("format", &uplink_filter_settings::format, "How kept tokens are written.")
-        .one_of({{"cheapest", "whichever of the two is measured smaller"},
-                 {"patches", "pixels of the image patches"},
+        .one_of({{"dct", "pixels with loss, within sample_bytes; exact where that is smaller"},
+                 {"cheapest", "exact pixels or features, whichever is measured smaller"},
+                 {"patches", "exact pixels of the image patches"},
                  {"features", "int8 features of a vision encoder that teacher and student share"}})
+        .live();
+    s.setting("sample_bytes", &uplink_filter_settings::sample_bytes,
+              "For format \"dct\": what the pixels of one sample may cost. They are rounded as finely as that allows.")
+        .between(byte_count(16), byte_count(std::uint64_t{1} << 24U))
+        .live();
+    s.setting("finest_step", &uplink_filter_settings::finest_step,
+              "For format \"dct\": pixels are never rounded more finely than this, even where bytes are left. The mean "
+              "error is about a fifth of it.")
+        .between(2.0, 400.0)
+        .unit("grey values")
         .live();
     s.setting("flush_interval", &uplink_filter_settings::flush_interval,
               "A kept sample waits at most this long for others to share its message.")

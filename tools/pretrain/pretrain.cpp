@@ -75,7 +75,8 @@ result<void> train_role(pair_role role, const pretrain_request& request, const d
   distill::pretrain_options options;
   options.seed = rng(request.seed).split(name).split("training").next();
   options.learning_rate = request.learning_rate;
-  if (role == pair_role::teacher) options.dropped_batches = 0.6;
+  options.dropped_batches = request.dropped_batches;
+  options.fewest_tokens = request.fewest_tokens;
 
   const auto start = std::chrono::steady_clock::now();
   progress_line line(request.quiet);

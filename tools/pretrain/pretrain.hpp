@@ -21,6 +21,8 @@ struct pretrain_request {
   double severity = 0.7;
   int side = 48;
   double learning_rate = 2e-3;
+  double dropped_batches = 0.6;     ///< share of batches in which tokens are missing
+  double fewest_tokens = 0.15;      ///< smallest share of tokens left in such a batch
   int threads = 0;                  ///< 0 = all cores
   bool quiet = false;
 };

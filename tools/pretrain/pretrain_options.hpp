@@ -19,6 +19,13 @@ inline void add_pretrain_options(CLI::App& app, pretrain_request& r) {
   app.add_option("--severity", r.severity, "Strength of the shifts, 0 to 1")->capture_default_str();
   app.add_option("--side", r.side, "Pictures' side in pixels, a multiple of 8")->capture_default_str();
   app.add_option("--learning-rate", r.learning_rate, "Peak learning rate")->capture_default_str();
+  app.add_option("--dropped-batches", r.dropped_batches,
+                 "Share of batches in which tokens are missing, so that the model learns to read partial pictures")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--fewest-tokens", r.fewest_tokens, "Smallest share of tokens left in such a batch")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 1.0));
   app.add_option("--threads", r.threads, "Threads; 0 = all cores")->capture_default_str();
   app.add_flag("--quiet", r.quiet, "No progress");
 }

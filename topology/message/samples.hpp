@@ -34,10 +34,14 @@ struct observation_batch {
 };
 
 /// How the kept tokens of a UTS batch are written.
-enum class token_format : std::uint8_t { patches_u8 = 0, features_i8 = 1 };
+enum class token_format : std::uint8_t {
+  patches_u8 = 0,   ///< pixels, exact (kernels/uncertainty/token_codec.hpp)
+  features_i8 = 1,  ///< encoder features in 8 bits, same place
+  patches_dct = 2,  ///< pixels with loss (kernels/uncertainty/patch_dct.hpp)
+};
 /// Whether a number off the wire names a value of the enum. The codec asks this of every enum.
 [[nodiscard]] constexpr bool is_known(token_format f) noexcept {
-  return f == token_format::patches_u8 || f == token_format::features_i8;
+  return f == token_format::patches_u8 || f == token_format::features_i8 || f == token_format::patches_dct;
 }
 
 struct uts_sample {
@@ -60,7 +64,7 @@ struct uts_batch {
   token_format format = token_format::patches_u8;
   bool zstd = false;                      ///< payload is one zstd frame
   std::uint32_t token_bytes = 0;          ///< bytes of a token once decompressed
-  host_tensor payload;                    ///< u8 [bytes]: kept tokens of all samples in order
+  host_tensor payload;                    ///< u8 [bytes]: kept tokens of all samples in order, as `format` says
   host_tensor scales;                     ///< f32 [sum kept], only for features_i8
   std::vector<uts_sample> samples;
   FRESHET_FIELDS(device, tick, end_of_tick, tokens_per_sample, format, zstd, token_bytes, payload, scales, samples)

@@ -17,18 +17,21 @@ kind = "self"
 [uplink_filter]
 gate = "random"
 token_score = "random"
+format = "cheapest"
 )"},
       {"ugs", "uncertainty-guided sampling of whole samples, as many bytes as the default", R"(
 [uplink_filter]
 gate = "budget"
 scores = ["confidence_mean"]
 token_share = 1.0
+format = "cheapest"
 )"},
       {"ams", "all samples up, the largest 5 % of the weights down (arXiv 2006.06628)", R"(
 [uplink_filter]
 gate = "all"
 token_share = 1.0
 probe_share = 0.0
+format = "cheapest"
 [distiller]
 refresh_samples = 64
 recent_window = 512
@@ -52,6 +55,7 @@ token_score = "mc_dropout"
 polarity = "high"
 token_share = 0.75
 probe_share = 0.0
+format = "cheapest"
 [distiller]
 learning_rate = 1e-3
 final_learning_rate = 1.7e-4
@@ -71,6 +75,7 @@ codec = "dense4"
 gate = "all"
 token_share = 1.0
 probe_share = 0.0
+format = "cheapest"
 [distiller]
 refresh_samples = 64
 [compressor]

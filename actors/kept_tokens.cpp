@@ -1,0 +1,26 @@
+#include "actors/kept_tokens.hpp"
+
+#include "kernels/uncertainty/patch_dct.hpp"
+
+namespace freshet::actors {
+
+using topology::token_format;
+
+std::uint64_t kept_tokens_of(const topology::uts_batch& batch) {
+  std::uint64_t all = 0;
+  for (const auto& sample : batch.samples) all += sample.kept_count;
+  return all;
+}
+
+result<std::vector<std::uint8_t>> unpack_tokens(const topology::uts_batch& batch, std::size_t limit_bytes) {
+  const auto& payload = batch.payload;
+  if (batch.format == token_format::patches_dct) {
+    std::vector<std::uint32_t> counts;
+    for (const auto& sample : batch.samples) counts.push_back(sample.kept_count);
+    return uncertainty::decode_dct(payload.data(), payload.bytes(), counts, batch.token_bytes, limit_bytes);
+  }
+  return uncertainty::unpack_raw(payload.data(), payload.bytes(), batch.zstd, kept_tokens_of(batch), batch.token_bytes,
+                                 batch.format == token_format::patches_u8, limit_bytes);
+}
+
+}  // namespace freshet::actors

@@ -1,0 +1,28 @@
+// The kept tokens of a UTS batch as they were before they were written for the wire. Intake, teacher
+// and distiller all read them here.
+// Thread contract: pure functions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/base/result.hpp"
+#include "kernels/uncertainty/token_codec.hpp"
+#include "topology/message/samples.hpp"
+
+namespace freshet::actors {
+
+/// Tokens of all samples together.
+[[nodiscard]] std::uint64_t kept_tokens_of(const topology::uts_batch& batch);
+
+/// Pixels or int8 features (without their scales): [sum kept, token_bytes]. Never trusts the batch.
+result<std::vector<std::uint8_t>> unpack_tokens(const topology::uts_batch& batch,
+                                                std::size_t limit_bytes = uncertainty::default_payload_limit_bytes);
+
+/// Whether a batch carries pixels, in whatever form.
+[[nodiscard]] constexpr bool carries_patches(const topology::uts_batch& batch) noexcept {
+  return batch.format == topology::token_format::patches_u8 || batch.format == topology::token_format::patches_dct;
+}
+
+}  // namespace freshet::actors
