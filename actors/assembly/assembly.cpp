@@ -257,9 +257,10 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       FRESHET_TRY_ASSIGN(const auto rehearsal, distill::load_rehearsal(s.student, *student.base.net->config().vision,
                                                                        *student.base.words));
       const distill::learner_options learning = learner_options_of(s);
-      make = [o, student, learning, teacher_width, rehearsal]() -> result<std::unique_ptr<role_core>> {
+      const std::size_t own_logits = s.source_logits ? teaching.top_k_logits : 0;
+      make = [o, student, learning, teacher_width, rehearsal, own_logits]() -> result<std::unique_ptr<role_core>> {
         distill::learner learner(student.base.net->clone(), learning, teacher_width);
-        learner.set_source(rehearsal);
+        learner.set_source(rehearsal, own_logits);
         return std::unique_ptr<role_core>(std::make_unique<distiller_core>(o, std::move(learner), student.base.words));
       };
       out.where = rt::placement::own_thread;

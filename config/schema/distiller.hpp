@@ -56,8 +56,9 @@ struct distiller_settings {
   std::uint32_t lora_rank = 8;
   double lora_alpha = 16;
   std::vector<std::string> lora_targets = {"q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2",
-                                           "gate_proj", "up_proj", "down_proj", "linear_1", "linear_2"};
-  double learning_rate = 1e-3;
+                                           "gate_proj", "up_proj", "down_proj", "linear_1", "linear_2", "conv",
+                                           "patch_embedding"};
+  double learning_rate = 2.5e-3;
   double final_learning_rate = 5e-5;
   double weight_decay = 0.02;
   double clip = 2;
@@ -65,12 +66,13 @@ struct distiller_settings {
   double beta2 = 0.95;
   std::uint32_t batch = 48;
   std::uint32_t steps_per_refresh = 24;
-  std::uint32_t refresh_samples = 32;
+  std::uint32_t refresh_samples = 64;
   milliseconds refresh_interval = milliseconds(30'000);
   std::uint64_t recent_window = 256;
   std::uint64_t replay_capacity = 2048;
-  double replay_share = 0.2;
-  double source_replay_share = 0.3;
+  double replay_share = 0.1;
+  double source_replay_share = 0.4;
+  bool source_logits = true;
   double agreement_to_sleep = 0;
   std::uint64_t seed = 1;
   std::string state_dir;
@@ -131,6 +133,9 @@ struct distiller_settings {
         .between(0.0, 1.0)
         .unit("share")
         .live();
+    s.setting("source_logits", &distiller_settings::source_logits,
+              "Those samples also carry the logits that the base student gave them, so that logit_kd holds it to what it "
+              "said in its first domain.");
     s.setting("agreement_to_sleep", &distiller_settings::agreement_to_sleep,
               "A due refresh is put off while the student already agrees with this share of its labels; 0 never does.")
         .between(0.0, 1.0)

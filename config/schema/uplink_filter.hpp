@@ -17,7 +17,7 @@ struct uplink_filter_settings {
   std::string token_score = "relevance";
   std::string polarity = "high";
   double token_share = 0.75;
-  byte_count budget_bytes_per_sample = byte_count(600);
+  byte_count budget_bytes_per_sample = byte_count(450);
   double probe_share = 0.02;
   std::string format = "dct";
   byte_count sample_bytes = byte_count(400);

@@ -61,6 +61,45 @@ std::pair<at::Tensor, at::Tensor> pad_rows(const std::vector<host_tensor>& parts
   return {rows, valid};
 }
 
+/// The samples, each with the student's top k logits at its answer positions, unless it has some.
+std::vector<sample_handle> with_own_logits(const model::llava& student, const std::vector<sample_handle>& samples,
+                                           std::size_t top_k) {
+  const at::NoGradGuard no_grad;
+  const auto k = std::min<std::int64_t>(static_cast<std::int64_t>(top_k), student.config().text.vocab_size);
+  constexpr std::size_t at_once = 64;
+  std::vector<sample_handle> out;
+  for (std::size_t from = 0; from < samples.size(); from += at_once) {
+    const std::vector<sample_handle> part(
+        samples.begin() + static_cast<std::ptrdiff_t>(from),
+        samples.begin() + static_cast<std::ptrdiff_t>(std::min(samples.size(), from + at_once)));
+    std::vector<std::vector<qa_block>> blocks;
+    for (const auto& s : part) blocks.push_back({{s->prompt, s->answer}});
+    const qa_batch batch = pack_batch(visual_of(part), blocks);
+    const at::Tensor logits = student.logits(label_hidden(student, student.visual_tokens(batch.visual), batch));
+    const auto [log_probs, ids] = at::log_softmax(logits, -1).topk(k, -1);
+    const at::Tensor rest = (1 - log_probs.exp().sum(-1)).clamp(0, 1).contiguous();
+    const at::Tensor values = log_probs.contiguous();
+    const at::Tensor words = ids.to(at::kInt).contiguous();
+    std::int64_t row = 0;
+    for (const auto& s : part) {
+      const auto answers = static_cast<std::int64_t>(s->answer.size());
+      if (s->rest_mass.empty()) {
+        auto with = std::make_shared<labelled_sample>(*s);
+        const auto* first_id = words.data_ptr<std::int32_t>() + row * k;
+        const auto* first_value = values.data_ptr<float>() + row * k;
+        with->topk_ids.assign(first_id, first_id + answers * k);
+        with->topk_log_probs.assign(first_value, first_value + answers * k);
+        with->rest_mass.assign(rest.data_ptr<float>() + row, rest.data_ptr<float>() + row + answers);
+        out.push_back(std::move(with));
+      } else {
+        out.push_back(s);
+      }
+      row += answers;
+    }
+  }
+  return out;
+}
+
 at::Tensor fresh_alignment(std::int64_t to, std::int64_t from, rng& draw) {
   std::vector<float> values(static_cast<std::size_t>(to * from));
   const double bound = 1.0 / std::sqrt(static_cast<double>(from));
@@ -111,11 +150,12 @@ bool learner::add(sample_handle sample) {
   return true;
 }
 
-void learner::set_source(std::vector<sample_handle> source) {
+void learner::set_source(std::vector<sample_handle> source, std::size_t top_k) {
   const auto unfit = [&](const sample_handle& s) { return !check_sample(*s, student_.config(), teacher_width_).ok(); };
   const auto good = std::remove_if(source.begin(), source.end(), unfit);
   refused_ += static_cast<std::uint64_t>(source.end() - good);
   source.erase(good, source.end());
+  if (top_k > 0) source = with_own_logits(student_, source, top_k);
   memory_.set_source(std::move(source));
 }
 

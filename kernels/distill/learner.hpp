@@ -59,8 +59,10 @@ class learner {
 
   /// Takes a sample into memory. False, and counted, when it does not fit the student (check_sample).
   bool add(sample_handle sample);
-  /// Replaces the source set; what does not fit is left out and counted.
-  void set_source(std::vector<sample_handle> source);
+  /// Replaces the source set; what does not fit is left out and counted. With `top_k` > 0 each sample
+  /// that brings no logits gets the student's own of this moment, the top k of them: later on the student is
+  /// held to what it said in its first domain (Learning without Forgetting, arXiv 1606.09282).
+  void set_source(std::vector<sample_handle> source, std::size_t top_k = 0);
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
   [[nodiscard]] const replay& memory() const { return memory_; }
 

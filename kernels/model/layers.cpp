@@ -17,9 +17,23 @@ linear linear::take(const parameters& from, const std::string& name, double lora
 }
 
 at::Tensor linear::operator()(const at::Tensor& x) const {
-  at::Tensor y = at::linear(x, weight, bias);
-  if (lora_a.defined()) y = y + at::linear(at::linear(x, lora_a), lora_b).mul(lora_scale);
-  return y;
+  if (!lora_a.defined()) return at::linear(x, weight, bias);
+  // Small layers are merged on the fly: there the adapter's own passes over the rows cost more than
+  // the gradient of a whole weight. The shape alone decides, so that cloud and device round alike.
+  constexpr std::int64_t worth = 8;
+  if (weight.numel() <= worth * lora_a.size(0) * (weight.size(0) + weight.size(1))) {
+    return at::linear(x, at::addmm(weight, lora_b, lora_a, 1, lora_scale), bias);
+  }
+  return at::linear(x, weight, bias) + at::linear(at::linear(x, lora_a), lora_b).mul(lora_scale);
+}
+
+adapted_weight adapted_weight::take(const parameters& from, const std::string& name, double lora_scale) {
+  return {from.at(name + ".weight"), from.find(name + ".lora_A.weight"), from.find(name + ".lora_B.weight"), lora_scale};
+}
+
+at::Tensor adapted_weight::operator()() const {
+  if (!lora_a.defined()) return weight;
+  return weight + at::matmul(lora_b.flatten(1), lora_a.flatten(1)).mul(lora_scale).view(weight.sizes());
 }
 
 layer_norm layer_norm::take(const parameters& from, const std::string& name, double eps) {

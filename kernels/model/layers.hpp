@@ -24,6 +24,17 @@ struct linear {
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
 };
 
+/// A weight that is used whole, of a convolution or of one small layer: W + scale · B A, as W is laid out.
+struct adapted_weight {
+  at::Tensor weight;  ///< [out, in, ...]
+  at::Tensor lora_a;  ///< [rank, in, ...] or undefined
+  at::Tensor lora_b;  ///< [out, rank, 1, 1]
+  double lora_scale = 0;
+
+  static adapted_weight take(const parameters& from, const std::string& name, double lora_scale);
+  [[nodiscard]] at::Tensor operator()() const;
+};
+
 struct layer_norm {
   at::Tensor weight;
   at::Tensor bias;

@@ -22,7 +22,8 @@ struct lora_spec {
 };
 
 /// Adds lora_A (uniform ±1/sqrt(in), as Kaiming with a = √5 gives) and lora_B (zero) beside every
-/// targeted two-dimensional weight. Returns how many layers were given one; zero is an error that
+/// targeted weight of a linear layer ([out, in]: A [r, in], B [out, r]) or a convolution ([out, in, kh, kw]:
+/// A [r, in, kh, kw], B [out, r, 1, 1], as PEFT lays them out). Returns how many layers were given one; zero is an error that
 /// names the targets.
 result<std::int64_t> add_lora(parameters& to, const lora_spec& spec);
 

@@ -27,10 +27,10 @@ vision_tower::vision_tower(const vision_config& config, const parameters& from, 
   const std::string embeddings = prefix + "embeddings.";
   for (std::size_t i = 0; i < config.patch_stem.size(); ++i) {
     const std::string name = embeddings + "stem." + std::to_string(i);
-    stem_.push_back({from.at(name + ".conv.weight"), from.at(name + ".conv.bias"), from.at(name + ".norm.weight"),
+    stem_.push_back({adapted_weight::take(from, name + ".conv", lora_scale), from.at(name + ".conv.bias"), from.at(name + ".norm.weight"),
                      from.at(name + ".norm.bias")});
   }
-  patch_weight_ = from.at(embeddings + "patch_embedding.weight");
+  patch_weight_ = adapted_weight::take(from, embeddings + "patch_embedding", lora_scale);
   patch_bias_ = from.find(embeddings + "patch_embedding.bias");
   position_embedding_ = from.at(embeddings + "position_embedding.weight");
   if (config.class_token) {
@@ -68,18 +68,18 @@ at::Tensor vision_tower::through_stem(const visual_input& in) const {
                      .permute({0, 3, 1, 4, 2, 5})
                      .reshape({n, config_.num_channels, grid * patch, grid * patch});
   for (const stem_layer& l : stem_) {
-    x = at::conv2d(x, l.weight, l.bias, 2, 1);
+    x = at::conv2d(x, l.conv(), l.bias, 2, 1);
     x = at::silu(at::group_norm(x, stem_groups, l.norm_weight, l.norm_bias, 1e-5));
   }
   // [N, channels, grid, grid] → [N, L, channels]; the patch embedding is a 1×1 convolution here.
   x = x.flatten(2).transpose(1, 2);
-  x = at::linear(x, patch_weight_.flatten(1), patch_bias_);
+  x = at::linear(x, patch_weight_().flatten(1), patch_bias_);
   if (!in.positions.defined()) return x;
   return x.gather(1, in.positions.unsqueeze(-1).expand({n, in.positions.size(1), x.size(2)}));
 }
 
 at::Tensor vision_tower::embed(const visual_input& in) const {
-  at::Tensor x = stem_.empty() ? at::linear(in.patches, patch_weight_.flatten(1), patch_bias_) : through_stem(in);
+  at::Tensor x = stem_.empty() ? at::linear(in.patches, patch_weight_().flatten(1), patch_bias_) : through_stem(in);
   const std::int64_t first = config_.class_token ? 1 : 0;
   if (in.positions.defined()) {
     x = x + at::embedding(position_embedding_, in.positions + first);

@@ -36,7 +36,8 @@ class vision_tower {
 
  private:
   struct stem_layer {
-    at::Tensor weight, bias, norm_weight, norm_bias;
+    adapted_weight conv;
+    at::Tensor bias, norm_weight, norm_bias;
   };
   struct encoder_layer {
     layer_norm norm1, norm2;
@@ -48,7 +49,8 @@ class vision_tower {
 
   vision_config config_;
   std::vector<stem_layer> stem_;
-  at::Tensor patch_weight_, patch_bias_, class_embedding_, position_embedding_;
+  adapted_weight patch_weight_;
+  at::Tensor patch_bias_, class_embedding_, position_embedding_;
   bool has_pre_norm_ = false;
   layer_norm pre_norm_;
   std::vector<encoder_layer> layers_;

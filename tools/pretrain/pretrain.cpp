@@ -129,9 +129,9 @@ result<void> train_role(pair_role role, const pretrain_request& request, const d
   return {};
 }
 
-/// Leaves a few hundred samples of the student's own domain beside it.
+/// Leaves samples of the student's own domain beside it: enough that replay does not learn them by heart.
 result<void> write_rehearsal(const pretrain_request& request, const distill::phase_set& world) {
-  constexpr std::size_t pictures = 160;
+  constexpr std::size_t pictures = 480;
   constexpr std::size_t questions = 3;
   const std::filesystem::path folder = std::filesystem::path(request.out) / "student";
   FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(folder));

@@ -262,6 +262,29 @@ TEST(lora, zero_b_changes_nothing_and_write_is_read_back) {
   EXPECT_FALSE(m.attach(none).ok());
 }
 
+// What PEFT does for a convolution: y = conv(x, W) + scale · conv(conv(x, A), B).
+TEST(lora, a_convolution_gets_the_adapter_of_two_convolutions) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(11);
+  parameters p;
+  p.set("stem.conv.weight", at::randn({6, 3, 3, 3}));
+  lora_spec spec;
+  spec.rank = 2;
+  spec.alpha = 6;
+  spec.targets = {"conv"};
+  ASSERT_EQ(*add_lora(p, spec), 1);
+  EXPECT_EQ(p.at("stem.conv.lora_A.weight").sizes().vec(), (std::vector<std::int64_t>{2, 3, 3, 3}));
+  EXPECT_EQ(p.at("stem.conv.lora_B.weight").sizes().vec(), (std::vector<std::int64_t>{6, 2, 1, 1}));
+  const at::Tensor x = at::randn({2, 3, 8, 8});
+  EXPECT_EQ(largest_difference(adapted_weight::take(p, "stem.conv", spec.scale())(), p.at("stem.conv.weight")), 0);
+  at::Tensor(p.at("stem.conv.lora_B.weight")).normal_();
+  const at::Tensor got = at::conv2d(x, adapted_weight::take(p, "stem.conv", spec.scale())(), {}, 2, 1);
+  const at::Tensor low = at::conv2d(x, p.at("stem.conv.lora_A.weight"), {}, 2, 1);
+  const at::Tensor want = at::conv2d(x, p.at("stem.conv.weight"), {}, 2, 1) +
+                          3 * at::conv2d(low, p.at("stem.conv.lora_B.weight"));
+  EXPECT_LT(largest_difference(got, want), 1e-5);
+}
+
 TEST(patches, cut_equals_the_strided_convolution_order) {
   rng draw(3);
   std::vector<std::uint8_t> rgb(16 * 16 * 3);

@@ -33,7 +33,6 @@ token_share = 1.0
 probe_share = 0.0
 format = "cheapest"
 [distiller]
-refresh_samples = 64
 recent_window = 512
 replay_share = 0.0
 source_replay_share = 0.0
@@ -76,8 +75,6 @@ gate = "all"
 token_share = 1.0
 probe_share = 0.0
 format = "cheapest"
-[distiller]
-refresh_samples = 64
 [compressor]
 codec = "none"
 )"},
