@@ -102,7 +102,9 @@ result<device_lane::verdict> device_lane::judge(const observation_batch& batch, 
   const std::size_t count = uncertainty::kept_count(shape.tokens, options_.token_share);
   const std::size_t token_bytes = send_patches ? shape.patch_bytes : shape.width;
   kept.head.kept.resize((shape.tokens + 7) / 8);
-  kept.estimated_bytes = head_bytes(kept.head) + payload_ratio_ * static_cast<double>(count * token_bytes);
+  double payload = payload_ratio_ * static_cast<double>(count * token_bytes);
+  if (options_.format == token_choice::dct) payload = std::min(payload, options_.dct.sample_bytes);
+  kept.estimated_bytes = head_bytes(kept.head) + payload;
 
   uncertainty::gate_input input;
   input.scores = scores.data();

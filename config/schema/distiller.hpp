@@ -58,17 +58,17 @@ struct distiller_settings {
   std::vector<std::string> lora_targets = {"q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2",
                                            "gate_proj", "up_proj", "down_proj", "linear_1", "linear_2", "conv",
                                            "patch_embedding"};
-  double learning_rate = 2.5e-3;
+  double learning_rate = 3e-3;
   double final_learning_rate = 5e-5;
   double weight_decay = 0.02;
   double clip = 2;
   double beta1 = 0.9;
   double beta2 = 0.95;
   std::uint32_t batch = 48;
-  std::uint32_t steps_per_refresh = 24;
-  std::uint32_t refresh_samples = 64;
+  std::uint32_t steps_per_refresh = 12;
+  std::uint32_t refresh_samples = 32;
   milliseconds refresh_interval = milliseconds(30'000);
-  std::uint64_t recent_window = 256;
+  std::uint64_t recent_window = 128;
   std::uint64_t replay_capacity = 2048;
   double replay_share = 0.1;
   double source_replay_share = 0.4;
@@ -85,7 +85,7 @@ struct distiller_settings {
         .between(1, 1024);
     s.setting("lora_alpha", &distiller_settings::lora_alpha, "Their scale is this over the rank.").between(0.01, 4096.0);
     s.setting("lora_targets", &distiller_settings::lora_targets,
-              "Linear layers that get an adapter, by the end of their name. Norms and biases always learn.")
+              "Linear layers and convolutions that get an adapter, by the end of their name. Norms and biases always learn.")
         .check([](const std::vector<std::string>& targets) { return targets.size() > 256 ? "at most 256 layers" : ""; })
         .example({"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"});
     s.setting("learning_rate", &distiller_settings::learning_rate, "Of AdamW, at the start of each refresh.")

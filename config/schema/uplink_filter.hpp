@@ -16,7 +16,7 @@ struct uplink_filter_settings {
   double threshold = 0.6931471805599453;
   std::string token_score = "relevance";
   std::string polarity = "high";
-  double token_share = 0.75;
+  double token_share = 1.0;
   byte_count budget_bytes_per_sample = byte_count(450);
   double probe_share = 0.02;
   std::string format = "dct";

@@ -1,4 +1,5 @@
 // The one program of Freshet: daemon, console and tools, by command.
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -44,11 +45,23 @@ void one_thread_per_tensor_operation(char** argv) {
   // Without /proc the program runs all the same, only slower.
 }
 
+/// Tensors come and go by the megabyte with every step. Returned to the system each time, they cost a
+/// seventh of the training in page faults (perf); kept, they are reused.
+void keep_freed_memory() {
+#ifdef M_TRIM_THRESHOLD
+  constexpr int mebibyte = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, 32 * mebibyte);
+  ::mallopt(M_TRIM_THRESHOLD, 256 * mebibyte);
+  ::mallopt(M_TOP_PAD, 8 * mebibyte);
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace freshet::cli;
   one_thread_per_tensor_operation(argv);
+  keep_freed_memory();
   // A reader that goes away is an error of a write, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
 

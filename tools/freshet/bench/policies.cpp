@@ -17,6 +17,7 @@ kind = "self"
 [uplink_filter]
 gate = "random"
 token_score = "random"
+token_share = 0.75
 format = "cheapest"
 )"},
       {"ugs", "uncertainty-guided sampling of whole samples, as many bytes as the default", R"(
