@@ -1,7 +1,9 @@
 #include "actors/intake/batch_check.hpp"
 #include "actors/intake/memory_journal.hpp"
 #include "actors/intake/sequence_window.hpp"
+#include "actors/kept_tokens.hpp"
 #include "kernels/base/rng.hpp"
+#include "kernels/uncertainty/patch_dct.hpp"
 #include "tests/support/uts_batches.hpp"
 
 #include <algorithm>
@@ -146,6 +148,50 @@ TEST(batch_check, keeping_samples_equals_building_the_smaller_batch) {
       }
     }
   }
+}
+
+// The same tokens as batch_of, coded with loss: 3 bytes are one pixel in three colours.
+uts_batch coded_batch_of(const std::vector<std::uint64_t>& positions) {
+  uts_batch b = batch_of(2, positions);
+  std::vector<std::uint32_t> counts;
+  for (const auto& s : b.samples) counts.push_back(s.kept_count);
+  auto coded = uncertainty::encode_dct(b.payload.data(), counts, b.token_bytes, {2.0, 1e9});
+  EXPECT_TRUE(coded.ok());
+  b.format = topology::token_format::patches_dct;
+  b.payload = host_tensor::of(*std::move(coded));
+  return b;
+}
+
+TEST(batch_check, coded_patches_are_read_before_they_are_believed) {
+  const uts_batch good = coded_batch_of({4, 5, 9});
+  EXPECT_TRUE(check_batch(good, {}).ok());
+  for (std::size_t n = 0; n < good.payload.bytes(); ++n) {
+    uts_batch b = good;
+    b.payload = host_tensor::of(std::vector<std::uint8_t>(good.payload.data(), good.payload.data() + n));
+    EXPECT_FALSE(check_batch(b, {}).ok()) << "truncated to " << n;
+  }
+  uts_batch b = good;
+  b.zstd = true;
+  EXPECT_EQ(check_batch(b, {}).err().code, errc::corrupt);
+  b = good;
+  b.token_bytes = 7;
+  EXPECT_EQ(check_batch(b, {}).err().code, errc::unsupported);
+  batch_limits limits;
+  limits.payload_bytes = 8;
+  EXPECT_EQ(check_batch(good, limits).err().code, errc::too_large);
+}
+
+TEST(batch_check, of_coded_patches_the_kept_ones_go_on_as_pixels) {
+  const uts_batch all = coded_batch_of({3, 4, 8});
+  const auto pixels = unpack_tokens(all);
+  ASSERT_TRUE(pixels.ok());
+  const auto kept = keep_samples(all, {false, true, true});
+  ASSERT_TRUE(kept.ok());
+  EXPECT_TRUE(check_batch(*kept, {}).ok());
+  EXPECT_EQ(kept->format, topology::token_format::patches_u8);
+  const std::size_t first = all.samples[0].kept_count * all.token_bytes;
+  const std::vector<std::uint8_t> want(pixels->begin() + static_cast<std::ptrdiff_t>(first), pixels->end());
+  EXPECT_EQ(*unpack_tokens(*kept), want);
 }
 
 TEST(memory_journal, remembers_a_bounded_number_of_devices) {

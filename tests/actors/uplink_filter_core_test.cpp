@@ -1,6 +1,8 @@
 // The uplink filter without actors: budget, masks, credit and shedding, ticks, hostile input.
 #include "actors/uplink_filter/uplink_filter_core.hpp"
 
+#include "actors/kept_tokens.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -439,6 +441,35 @@ TEST(uplink_filter, format_is_the_cheaper_one_only_if_the_pair_shares_an_encoder
     EXPECT_TRUE(uncertainty::unpack_features(b.payload.data(), b.payload.bytes(), b.zstd, b.scales.as<float>(),
                                              b.scales.items(), 28, width).ok());
   }
+}
+
+// Noise costs 12 bytes a patch exactly; with loss a sample is held to its ceiling, and what arrives is
+// as many patches as were kept.
+TEST(uplink_filter, with_loss_a_sample_keeps_to_its_ceiling) {
+  auto o = plain_options();
+  o.format = token_choice::dct;
+  o.token_share = 1.0;
+  o.dct = {2.0, 40.0};
+  auto core = filter_of(o);
+  fake_outbox out;
+  world w(16);
+  feed(*core, w.observe(4), out);
+  const auto sent = out.take<uts_batch>();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].format, topology::token_format::patches_dct);
+  EXPECT_LE(sent[0].payload.bytes(), 4U * 40U + 8U);
+  const auto patches = unpack_tokens(sent[0]);
+  ASSERT_TRUE(patches.ok()) << patches.err().text();
+  EXPECT_EQ(patches->size(), 4U * tokens * patch_bytes);
+  // Where the exact form is smaller it is taken: patches of one byte value.
+  o.dct = {2.0, 1e6};
+  core = filter_of(o);
+  observation_batch flat = w.observe(4);
+  flat.patches = host_tensor::of(std::vector<std::uint8_t>(4U * tokens * patch_bytes, 128), flat.patches.shape());
+  feed(*core, flat, out);
+  const auto exact = out.take<uts_batch>();
+  ASSERT_EQ(exact.size(), 1U);
+  EXPECT_EQ(*unpack_tokens(exact[0]), std::vector<std::uint8_t>(4U * tokens * patch_bytes, 128));
 }
 
 TEST(uplink_filter, relative_distance_finds_the_shift) {

@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
         wrong{"[distiller]\nlearning_rate = 1e-4\nfinal_learning_rate = 1e-3\n",
               "f.toml:3:1: distiller.final_learning_rate: 0.001 is above learning_rate = 1e-04; the rate only falls"},
         wrong{"[distiller]\nreplay_share = 0.9\n",
-              "f.toml:2:1: distiller.replay_share: 0.9 and source_replay_share = 0.3 together exceed 1; what is left "
+              "f.toml:2:1: distiller.replay_share: 0.9 and source_replay_share = 0.4 together exceed 1; what is left "
               "of 1 is the share of new samples"},
         wrong{"[distiller.terms]\npseudo_label = 0\nlogit_kd = 0\n",
               "f.toml:1:12: distiller.terms: all of pseudo_label, visual_qkd, hidden_qkd and logit_kd are 0; the "

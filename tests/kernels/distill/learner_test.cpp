@@ -73,6 +73,9 @@ learner_options quick() {
   return o;
 }
 
+/// A source sample: labelled by the rule, all cells, no logits.
+sample_handle source_sample(rng& draw) { return labelled(draw, false, false, tiny_cells); }
+
 learner make(const learner_options& options) { return {tiny_student(), options, teacher_width}; }
 
 double distance(const host_tensor& a, const host_tensor& b) {
@@ -446,6 +449,39 @@ TEST(learner, the_rate_warms_up_and_falls_along_the_refresh) {
   EXPECT_NEAR(first_step(0, 1), 2e-3, 1e-5);
   EXPECT_NEAR(first_step(0, 0.5), 5e-3, 1e-5);
   EXPECT_NEAR(first_step(4, 0), 2e-3, 1e-5);
+}
+
+// With its own logits as the target, a student that has not moved has nothing to learn from its
+// source; one that has is pulled back.
+TEST(learner, source_logits_hold_it_to_what_it_said) {
+  learner_options o = quick();
+  o.pseudo_label = 0;
+  o.logit_kd = 1;
+  o.temperature = 1;
+  o.batch = 32;
+  o.mix = {0, 1};
+  const auto with_source = [&](std::size_t top_k) {
+    learner l = make(o);
+    rng draw(3);
+    std::vector<sample_handle> source;
+    for (int i = 0; i < 32; ++i) source.push_back(source_sample(draw));
+    l.set_source(source, top_k);
+    feed(l, 1, {false, false});  // a learner wants a sample that is new
+    return l;
+  };
+  EXPECT_TRUE(with_source(0).step().skipped) << "labels alone give logit_kd nothing to do";
+  learner still = with_source(1000);  // more than there are words: all of them
+  EXPECT_LT(still.step().gradient_norm, 1e-4);
+
+  learner moved = with_source(1000);
+  const host_tensor base = moved.values();
+  std::vector<float> away(base.as<float>(), base.as<float>() + base.items());
+  rng push(5);
+  for (float& x : away) x += static_cast<float>(0.05 * push.normal());
+  ASSERT_TRUE(moved.write(host_tensor::of(away)).ok());
+  const double loss_before = moved.step().loss;
+  for (int i = 0; i < 40; ++i) moved.step();
+  EXPECT_LT(moved.step().loss, 0.5 * loss_before);
 }
 
 TEST(learner, repeats_by_seed) {
