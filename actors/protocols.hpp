@@ -16,9 +16,11 @@
 
 namespace freshet::actors {
 
-/// PORT -> ROLE: a decoded parcel; `arrived` is when the port had it.
+/// PORT -> ROLE: decoded parcels that came in one round of the port, in order; `arrived` is when the
+/// port had them. One mail and one acknowledgement for all of them: at a thousand bytes a message
+/// those cost more than the message.
 struct deliver {
-  topology::parcel what;
+  std::vector<topology::parcel> what;
   time_point arrived;
 };
 /// ROLE -> itself: one slice of heavy work, after the mailbox has been looked at.

@@ -39,10 +39,15 @@ inbound::inbound(setup s)
 }
 
 void inbound::register_role(const std::string& role, receiver to) {
-  auto& registered = roles_[role] = std::move(to);
+  auto& known = roles_[role];
+  known = {std::move(to), {}};
   auto waiting = early_.extract(role);
   if (waiting.empty()) return;
-  for (auto& p : waiting.mapped()) registered(std::move(p.what), p.arrived);
+  for (auto& p : waiting.mapped()) {
+    std::vector<topology::parcel> one;
+    one.push_back(std::move(p.what));
+    put(known, std::move(one), p.arrived);
+  }
 }
 
 inbound::consequence inbound::take(received message, const std::string& node, const std::string& sender,
@@ -112,7 +117,26 @@ void inbound::deliver(topology::parcel p, time_point now) {
     setup_.traffic->update_faults([](rt::port_faults& f) { ++f.no_such_role; });
     return;
   }
-  if (!found->second(std::move(p), now)) setup_.traffic->update_faults([](rt::port_faults& f) { ++f.mailbox_full; });
+  if (topology::delivery_of(p.body) != topology::delivery::control) {
+    found->second.round.push_back(std::move(p));
+    return;
+  }
+  std::vector<topology::parcel> urgent;
+  urgent.push_back(std::move(p));
+  put(found->second, std::move(urgent), now);
+}
+
+void inbound::hand_over(time_point now) {
+  for (auto& [name, role] : roles_) {
+    if (role.round.empty()) continue;
+    put(role, std::exchange(role.round, {}), now);
+  }
+}
+
+void inbound::put(registered& role, std::vector<topology::parcel> parcels, time_point arrived) {
+  const std::size_t all = parcels.size();
+  const std::size_t taken = role.to(std::move(parcels), arrived);
+  if (taken < all) setup_.traffic->update_faults([&](rt::port_faults& f) { f.mailbox_full += all - taken; });
 }
 
 void inbound::malformed(const std::string& sender, const std::string& why, time_point now) {

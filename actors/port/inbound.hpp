@@ -22,8 +22,8 @@
 
 namespace freshet::port {
 
-/// Takes a parcel into a role's mailbox; false when that is full.
-using receiver = std::function<bool(topology::parcel, time_point arrived)>;
+/// Takes parcels into a role's mailbox, as many from the first on as that has room for; returns how many.
+using receiver = std::function<std::size_t(std::vector<topology::parcel>, time_point arrived)>;
 
 class inbound {
  public:
@@ -46,6 +46,8 @@ class inbound {
   void register_role(const std::string& role, receiver to);
   /// `node` is who must have sent it; `sender` is what a cut-off goes by (a routing id, a peer).
   consequence take(received message, const std::string& node, const std::string& sender, time_point now);
+  /// Ends a round: what is not urgent goes to its roles now, all of one role together.
+  void hand_over(time_point now);
 
  private:
   void malformed(const std::string& sender, const std::string& why, time_point now);
@@ -61,7 +63,12 @@ class inbound {
     topology::parcel what;
     time_point arrived;
   };
-  std::map<std::string, receiver> roles_;
+  struct registered {
+    receiver to;
+    std::vector<topology::parcel> round;   ///< since the last hand_over()
+  };
+  void put(registered& role, std::vector<topology::parcel> parcels, time_point arrived);
+  std::map<std::string, registered> roles_;
   std::map<std::string, std::deque<early_parcel>> early_;   ///< by expected role, until it registers
 };
 

@@ -1,5 +1,6 @@
 #include "actors/port/port_actor.hpp"
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -83,16 +84,19 @@ class port_actor final : public caf::blocking_actor {
   // Control overtakes in the mailbox as it does on the wire.
   [[nodiscard]] receiver mailbox_of(const register_role& m) const {
     return [to = m.handle, waiting = m.waiting, most = setup_.config.limits.mailbox_messages](
-               topology::parcel p, time_point arrived) {
-      if (waiting->load(std::memory_order_relaxed) >= most) return false;
-      waiting->fetch_add(1, std::memory_order_relaxed);
-      const bool urgent = topology::delivery_of(p.body) == topology::delivery::control;
-      deliver mail{std::move(p), arrived};
+               std::vector<topology::parcel> parcels, time_point arrived) -> std::size_t {
+      const auto room = std::max<std::int64_t>(0, most - waiting->load(std::memory_order_relaxed));
+      if (parcels.size() > static_cast<std::size_t>(room)) parcels.resize(static_cast<std::size_t>(room));
+      const std::size_t taken = parcels.size();
+      if (taken == 0) return 0;
+      waiting->fetch_add(static_cast<std::int64_t>(taken), std::memory_order_relaxed);
+      const bool urgent = topology::delivery_of(parcels.front().body) == topology::delivery::control;
+      deliver mail{std::move(parcels), arrived};
       if (urgent)
         caf::anon_send<caf::message_priority::high>(to, std::move(mail));
       else
         caf::anon_send(to, std::move(mail));
-      return true;
+      return taken;
     };
   }
 

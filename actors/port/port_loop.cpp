@@ -101,6 +101,7 @@ void port_loop::wait_and_receive() {
   if (items[1].revents & ZMQ_POLLIN) receive_from(router_, nullptr, now);
   for (std::size_t i = 0; i < dealers.size(); ++i)
     if (items[i + 2].revents & ZMQ_POLLIN) receive_from(*dealers[i].socket, &dealers[i].node, now);
+  inbound_.hand_over(now);
   if (items[0].revents & ZMQ_POLLIN && outbound_->follow_inproc() && next_introduction_) next_introduction_ = now;
   if (next_introduction_ && now >= *next_introduction_) {
     next_introduction_ = now + introduction_period;

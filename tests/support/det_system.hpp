@@ -48,7 +48,9 @@ inline actors::port_handle::behavior_type hub_port(actors::port_handle::stateful
           auto to = shared->roles.find(p.head.to);
           if (to == shared->roles.end() || shared->loses(p)) continue;
           to->second.waiting->fetch_add(1);
-          self->send(to->second.handle, actors::deliver{std::move(p), clock->now()});
+          actors::deliver mail{{}, clock->now()};
+          mail.what.push_back(std::move(p));
+          self->send(to->second.handle, std::move(mail));
         }
       },
       [node, shared](const actors::register_role& m) { shared->roles[{node, m.role}] = m; },

@@ -84,7 +84,7 @@ TEST_F(role_shell, looks_at_its_mailbox_between_two_slices) {
     p.head.to = {"n", "busy"};
     p.head.life = epoch{99};
     p.body = topology::stats_request{"all"};
-    caf::anon_send(busy, actors::deliver{p, now()});
+    caf::anon_send(busy, actors::deliver{{p}, now()});
   };
   busy = role("n", "busy", [&, diary] {
     auto c = std::make_unique<busy_core>();
