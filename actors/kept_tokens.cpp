@@ -12,12 +12,29 @@ std::uint64_t kept_tokens_of(const topology::uts_batch& batch) {
   return all;
 }
 
+namespace {
+
+std::vector<std::uint32_t> counts_of(const topology::uts_batch& batch) {
+  std::vector<std::uint32_t> counts;
+  for (const auto& sample : batch.samples) counts.push_back(sample.kept_count);
+  return counts;
+}
+
+}  // namespace
+
+result<void> check_tokens(const topology::uts_batch& batch, std::size_t limit_bytes) {
+  if (batch.format == token_format::patches_dct) {
+    return uncertainty::check_dct(batch.payload.data(), batch.payload.bytes(), counts_of(batch), batch.token_bytes,
+                                  limit_bytes);
+  }
+  FRESHET_TRY(unpack_tokens(batch, limit_bytes));
+  return {};
+}
+
 result<std::vector<std::uint8_t>> unpack_tokens(const topology::uts_batch& batch, std::size_t limit_bytes) {
   const auto& payload = batch.payload;
   if (batch.format == token_format::patches_dct) {
-    std::vector<std::uint32_t> counts;
-    for (const auto& sample : batch.samples) counts.push_back(sample.kept_count);
-    return uncertainty::decode_dct(payload.data(), payload.bytes(), counts, batch.token_bytes, limit_bytes);
+    return uncertainty::decode_dct(payload.data(), payload.bytes(), counts_of(batch), batch.token_bytes, limit_bytes);
   }
   return uncertainty::unpack_raw(payload.data(), payload.bytes(), batch.zstd, kept_tokens_of(batch), batch.token_bytes,
                                  batch.format == token_format::patches_u8, limit_bytes);

@@ -20,6 +20,10 @@ namespace freshet::actors {
 result<std::vector<std::uint8_t>> unpack_tokens(const topology::uts_batch& batch,
                                                 std::size_t limit_bytes = uncertainty::default_payload_limit_bytes);
 
+/// Whether unpack_tokens() will succeed. Cheaper than doing it where pixels are coded with loss.
+result<void> check_tokens(const topology::uts_batch& batch,
+                          std::size_t limit_bytes = uncertainty::default_payload_limit_bytes);
+
 /// Whether a batch carries pixels, in whatever form.
 [[nodiscard]] constexpr bool carries_patches(const topology::uts_batch& batch) noexcept {
   return batch.format == topology::token_format::patches_u8 || batch.format == topology::token_format::patches_dct;

@@ -257,7 +257,8 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       FRESHET_TRY_ASSIGN(const auto rehearsal, distill::load_rehearsal(s.student, *student.base.net->config().vision,
                                                                        *student.base.words));
       const distill::learner_options learning = learner_options_of(s);
-      const std::size_t own_logits = s.source_logits ? teaching.top_k_logits : 0;
+      const bool wanted = s.source_logits && s.terms.logit_kd > 0 && s.source_replay_share > 0;
+      const std::size_t own_logits = wanted ? teaching.top_k_logits : 0;
       make = [o, student, learning, teacher_width, rehearsal, own_logits]() -> result<std::unique_ptr<role_core>> {
         distill::learner learner(student.base.net->clone(), learning, teacher_width);
         learner.set_source(rehearsal, own_logits);

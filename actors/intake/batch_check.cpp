@@ -64,7 +64,7 @@ result<void> check_payload(const uts_batch& batch, const batch_limits& limits) {
     return {errc::corrupt, "patches by DCT inside a zstd frame; they are never compressed twice"};
   }
   if (batch.zstd ? needed > 0 : batch.format == token_format::patches_dct) {
-    const auto unpacked = unpack_tokens(batch, needed);
+    const auto unpacked = check_tokens(batch, needed);
     if (!unpacked) return {unpacked.err().code, "payload: " + unpacked.err().context};
   } else if (batch.payload.bytes() != needed) {
     return {errc::shape_mismatch, "payload of " + std::to_string(batch.payload.bytes()) + " bytes; " +

@@ -176,16 +176,17 @@ class intake_core final : public role_core {
     count_.duplicate_samples += fresh.size() - fresh_count;
     fresh_count -= shed_beyond_room(batch, fresh, fresh_count);
     if (fresh_count == 0) return {};
-    const std::uint64_t bytes = content_bytes(batch);
+    uts_batch kept = batch;
+    if (fresh_count < fresh.size()) {
+      FRESHET_TRY_ASSIGN(kept, keep_samples(batch, fresh));
+    }
+    // What a cut batch is kept as may be larger than what came.
+    const std::uint64_t bytes = content_bytes(kept);
     if (journal_->bytes() + bytes > options_.queue_bytes) {
       count_.shed_samples += fresh_count;
       return {errc::overloaded, "batch of " + std::to_string(bytes) + " bytes on top of " +
                                     std::to_string(journal_->bytes()) + "; the limit is " +
                                     std::to_string(options_.queue_bytes)};
-    }
-    uts_batch kept = batch;
-    if (fresh_count < fresh.size()) {
-      FRESHET_TRY_ASSIGN(kept, keep_samples(batch, fresh));
     }
     const sequence first = kept.samples.front().position;
     FRESHET_TRY_ASSIGN(const std::uint64_t entry, journal_->append(std::move(kept)));

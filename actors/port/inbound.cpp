@@ -10,6 +10,8 @@ namespace freshet::port {
 namespace {
 
 constexpr std::size_t most_early = 64;
+// Of one mail: while a role handles it, it neither acknowledges nor looks up.
+constexpr std::size_t most_in_a_mail = 32;
 
 // Binary ids come from outside: made readable before they reach a log.
 std::string printable(const std::string& text) {
@@ -119,6 +121,7 @@ void inbound::deliver(topology::parcel p, time_point now) {
   }
   if (topology::delivery_of(p.body) != topology::delivery::control) {
     found->second.round.push_back(std::move(p));
+    if (found->second.round.size() >= most_in_a_mail) put(found->second, std::exchange(found->second.round, {}), now);
     return;
   }
   std::vector<topology::parcel> urgent;

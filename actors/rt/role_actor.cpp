@@ -88,9 +88,11 @@ role_handle::behavior_type role_behaviour(role_pointer self, std::shared_ptr<con
   });
   return {
       [self, setup](deliver& d) {
-        self->state.waiting->fetch_sub(static_cast<std::int64_t>(d.what.size()), std::memory_order_relaxed);
         on_engine(self, *setup, [&](role_engine& e) {
-          for (topology::parcel& p : d.what) e.deliver(std::move(p), d.arrived);
+          for (topology::parcel& p : d.what) {
+            self->state.waiting->fetch_sub(1, std::memory_order_relaxed);
+            e.deliver(std::move(p), d.arrived);
+          }
         });
       },
       [self, setup](work_more) {

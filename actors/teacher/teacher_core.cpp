@@ -55,7 +55,6 @@ result<void> teacher_core::open(job& j) const {
   if (!carries_patches(b)) {
     return error{errc::unsupported, "tokens came as encoder features, but this pair shares no encoder"};
   }
-  FRESHET_TRY_ASSIGN(j.patches, unpack_tokens(b));
   if (options_.kind == teacher_kind::model) {
     const model::vision_config& v = *model_->config().vision;
     const auto width = static_cast<std::size_t>(v.num_channels * v.patch_size * v.patch_size);
@@ -65,6 +64,8 @@ result<void> teacher_core::open(job& j) const {
                                              std::to_string(v.patches()) + " of " + std::to_string(width)};
     }
   }
+  // Last: of what does not fit, the pixels need not be made.
+  FRESHET_TRY_ASSIGN(j.patches, unpack_tokens(b));
   return {};
 }
 

@@ -404,7 +404,7 @@ result<std::vector<std::uint8_t>> encode_dct(const std::uint8_t* patches, const 
     std::uint32_t low = finest;
     std::uint32_t high = coarsest;
     std::vector<rounded_patch> rounded = round_all(t, coefficients, n, low);
-    if (price(grammar, t, rounded) > options.sample_bytes) {
+    if (low < high && price(grammar, t, rounded) > options.sample_bytes) {
       ++low;
       while (low < high) {
         const std::uint32_t middle = low + (high - low) / 2;
@@ -427,14 +427,17 @@ result<std::vector<std::uint8_t>> encode_dct(const std::uint8_t* patches, const 
   return out;
 }
 
-result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::size_t payload_bytes,
-                                             const std::vector<std::uint32_t>& counts, std::size_t token_bytes,
-                                             std::size_t limit_bytes) {
+namespace {
+
+/// Reads the whole payload; `take` gets each patch in whole steps, with its step.
+template <class Take>
+result<void> walk(const std::uint8_t* payload, std::size_t payload_bytes, const std::vector<std::uint32_t>& counts,
+                  std::size_t token_bytes, std::size_t limit_bytes, const Take& take) {
   std::size_t all = 0;
   for (const std::uint32_t n : counts) all += n;
   if (all == 0) {
     if (payload_bytes != 0) return corrupt(std::to_string(payload_bytes) + " bytes for no patch");
-    return std::vector<std::uint8_t>{};
+    return {};
   }
   if (token_bytes != 0 && all > limit_bytes / token_bytes) {
     return error{errc::too_large, "coded patches: " + std::to_string(all) + " of " + std::to_string(token_bytes) +
@@ -449,26 +452,44 @@ result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::s
   transform t(layout);
   patch_grammar grammar(t.side);
   reader coder{range_decoder(payload + head_bytes, payload_bytes - head_bytes)};
-  rng draw(seed_of(payload, payload_bytes));
-  std::vector<std::uint8_t> out(all * token_bytes);
-  std::uint8_t* to = out.data();
-  std::vector<float> coefficients(token_bytes);
   rounded_patch p;
   for (const std::uint32_t n : counts) {
     const float step = step_of(coder.plain(0, step_bits));
     grammar.begin_sample();
-    for (std::uint32_t i = 0; i < n; ++i, to += token_bytes) {
+    for (std::uint32_t i = 0; i < n; ++i) {
       for (auto& values : p.values) std::fill(values.begin(), values.end(), 0);
       if (!grammar.patch(coder, t, p)) return corrupt("a number that no patch has");
-      restore_patch(t, p, step, draw, coefficients.data());
-      t.backward(coefficients.data(), to);
+      take(t, p, step);
     }
   }
   if (coder.plain(0, end_mark_bits) != end_mark) {
     return error{coder.from.past_end() > 0 ? errc::truncated : errc::corrupt, "coded patches: the end is missing"};
   }
   if (!coder.from.at_end()) return corrupt("bytes after the end");
+  return {};
+}
+
+}  // namespace
+
+result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::size_t payload_bytes,
+                                             const std::vector<std::uint32_t>& counts, std::size_t token_bytes,
+                                             std::size_t limit_bytes) {
+  rng draw(seed_of(payload, payload_bytes));
+  std::vector<std::uint8_t> out;
+  std::vector<float> coefficients(token_bytes <= most_channels * most_dct_side * most_dct_side ? token_bytes : 0);
+  FRESHET_TRY(walk(payload, payload_bytes, counts, token_bytes, limit_bytes,
+                   [&](transform& t, const rounded_patch& p, float step) {
+                     restore_patch(t, p, step, draw, coefficients.data());
+                     out.resize(out.size() + token_bytes);
+                     t.backward(coefficients.data(), out.data() + out.size() - token_bytes);
+                   }));
   return out;
+}
+
+result<void> check_dct(const std::uint8_t* payload, std::size_t payload_bytes, const std::vector<std::uint32_t>& counts,
+                       std::size_t token_bytes, std::size_t limit_bytes) {
+  return walk(payload, payload_bytes, counts, token_bytes, limit_bytes,
+              [](transform&, const rounded_patch&, float) {});
 }
 
 }  // namespace freshet::uncertainty

@@ -7,13 +7,15 @@
 // patches without it would see a cleaner world than its device does, so its size is sent for each
 // channel of a patch (one of eight levels), and the decoder draws noise of that size in its place.
 //
-// The step is chosen a sample: the finest of a ladder that keeps the sample within `sample_bytes`.
-// Decoding is deterministic. A batch whose patches are exact multiples costs what its content costs:
-// there is no table and no header beside `head`:
+// The step is chosen a sample: the finest of a ladder that keeps the sample within `sample_bytes`, or
+// the coarsest when none does. Noise is drawn from the payload itself, so every reader sees the same:
 //
 //   payload := head body
 //   head    := channels height width   (one byte each)
-//   body    := for each sample: step index (6 plain bits), then its patches, then the end of the stream
+//   body    := one arithmetic-coded stream (range_coder.hpp), zero bytes at its end left out:
+//              for each sample its step index (5 plain bits) and its patches, then 16 plain bits 0x5a3c
+//   patch   := for each channel: mean (difference from that of the patch before), noise level (3 bits),
+//              last diagonal that is not zero, then the values up to it (patch_dct.cpp, patch_grammar)
 //
 // Thread contract: pure functions.
 #pragma once
@@ -43,6 +45,10 @@ result<std::vector<std::uint8_t>> encode_dct(const std::uint8_t* patches, const 
 result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::size_t payload_bytes,
                                              const std::vector<std::uint32_t>& counts, std::size_t token_bytes,
                                              std::size_t limit_bytes = std::size_t{64} << 20);
+
+/// The same judgement without making the pixels: for whoever only lets pass what others will decode.
+result<void> check_dct(const std::uint8_t* payload, std::size_t payload_bytes, const std::vector<std::uint32_t>& counts,
+                       std::size_t token_bytes, std::size_t limit_bytes = std::size_t{64} << 20);
 
 /// The largest patch that encode_dct takes.
 inline constexpr std::size_t most_dct_side = 32;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "kernels/base/check.hpp"
 #include "kernels/uncertainty/patch_predictor.hpp"
@@ -36,6 +37,19 @@ std::vector<std::uint8_t> content_of(body_mode mode, const patch_layout& layout,
   return content;
 }
 
+/// The form that the fast level makes smaller: the tokens as they are, or their residuals.
+std::vector<std::uint8_t> better_content(const std::uint8_t* tokens, std::size_t count, std::size_t token_bytes,
+                                         const patch_layout& layout, std::size_t& probed_bytes) {
+  std::vector<std::uint8_t> content = content_of(plain, layout, tokens, count * token_bytes);
+  if (layout.bytes() != token_bytes) return content;
+  const std::vector<std::uint8_t> residuals = to_residuals(tokens, count, layout);
+  std::vector<std::uint8_t> other = content_of(predicted, layout, residuals.data(), residuals.size());
+  const std::size_t as_they_are = compressed(content, probing_level).size();
+  const std::size_t as_residuals = compressed(other, probing_level).size();
+  probed_bytes = std::min(as_they_are, as_residuals);
+  return as_residuals < as_they_are ? std::move(other) : std::move(content);
+}
+
 // Smallest of: the bytes as they are, zstd of them, zstd of their residuals (when a layout is given).
 packed_tokens pack(const std::uint8_t* tokens, std::size_t count, std::size_t token_bytes, const patch_layout& layout) {
   packed_tokens packed;
@@ -43,12 +57,8 @@ packed_tokens pack(const std::uint8_t* tokens, std::size_t count, std::size_t to
   packed.token_bytes = token_bytes;
   const std::size_t bytes = count * token_bytes;
   if (bytes == 0) return packed;
-  std::vector<std::uint8_t> content = content_of(plain, layout, tokens, bytes);
-  if (layout.bytes() == token_bytes) {
-    const std::vector<std::uint8_t> residuals = to_residuals(tokens, count, layout);
-    std::vector<std::uint8_t> other = content_of(predicted, layout, residuals.data(), residuals.size());
-    if (compressed(other, probing_level).size() < compressed(content, probing_level).size()) content = std::move(other);
-  }
+  std::size_t ignored = 0;
+  const std::vector<std::uint8_t> content = better_content(tokens, count, token_bytes, layout, ignored);
   packed.payload = compressed(content, keeping_level);
   packed.zstd = packed.payload.size() < bytes;
   if (!packed.zstd) packed.payload.assign(tokens, tokens + bytes);
@@ -108,6 +118,13 @@ result<std::vector<std::uint8_t>> unpack_raw(const std::uint8_t* payload, std::s
                                              std::size_t count, std::size_t token_bytes, bool patches,
                                              std::size_t limit_bytes) {
   return unpack(payload, payload_bytes, zstd, count, token_bytes, patches, limit_bytes);
+}
+
+std::size_t probe_patches(const std::uint8_t* patches, std::size_t count, std::size_t patch_bytes) {
+  const std::size_t bytes = count * patch_bytes;
+  std::size_t probed = bytes;
+  if (bytes > 0) better_content(patches, count, patch_bytes, square_layout(patch_bytes), probed);
+  return std::min(probed, bytes);
 }
 
 packed_tokens pack_patches(const std::uint8_t* patches, std::size_t count, std::size_t patch_bytes) {

@@ -36,6 +36,8 @@ struct packed_tokens {
 
 /// patches: [count, patch_bytes].
 packed_tokens pack_patches(const std::uint8_t* patches, std::size_t count, std::size_t patch_bytes);
+/// About what pack_patches() would take, usually a little more: found out at a tenth of the time.
+std::size_t probe_patches(const std::uint8_t* patches, std::size_t count, std::size_t patch_bytes);
 /// Refuses a size over `limit_bytes` before it allocates, and anything outside of the grammar.
 result<std::vector<std::uint8_t>> unpack_patches(const std::uint8_t* payload, std::size_t payload_bytes, bool zstd,
                                                  std::size_t count, std::size_t patch_bytes,

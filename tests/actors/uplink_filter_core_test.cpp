@@ -461,15 +461,35 @@ TEST(uplink_filter, with_loss_a_sample_keeps_to_its_ceiling) {
   const auto patches = unpack_tokens(sent[0]);
   ASSERT_TRUE(patches.ok()) << patches.err().text();
   EXPECT_EQ(patches->size(), 4U * tokens * patch_bytes);
-  // Where the exact form is smaller it is taken: patches of one byte value.
+  // Where the exact form is smaller it is taken: a hard pattern that repeats itself.
   o.dct = {2.0, 1e6};
   core = filter_of(o);
-  observation_batch flat = w.observe(4);
-  flat.patches = host_tensor::of(std::vector<std::uint8_t>(4U * tokens * patch_bytes, 128), flat.patches.shape());
-  feed(*core, flat, out);
+  observation_batch pattern = w.observe(4);
+  std::vector<std::uint8_t> bytes;
+  for (std::size_t i = 0; i < 4U * tokens * patch_bytes; ++i) bytes.push_back(i % 3 == 0 ? 255 : 0);
+  pattern.patches = host_tensor::of(bytes, pattern.patches.shape());
+  feed(*core, pattern, out);
   const auto exact = out.take<uts_batch>();
   ASSERT_EQ(exact.size(), 1U);
-  EXPECT_EQ(*unpack_tokens(exact[0]), std::vector<std::uint8_t>(4U * tokens * patch_bytes, 128));
+  EXPECT_EQ(exact[0].format, topology::token_format::patches_u8);
+  EXPECT_EQ(*unpack_tokens(exact[0]), bytes);
+}
+
+// Patches that are no squares of colours have no DCT here: they travel as they are, and ticks end.
+TEST(uplink_filter, patches_of_another_form_travel_exactly) {
+  auto o = plain_options();
+  o.format = token_choice::dct;
+  o.token_share = 1.0;
+  auto core = filter_of(o);
+  fake_outbox out;
+  world w(17);
+  observation_batch odd = w.observe(2, 3, true);
+  odd.patches = host_tensor::of(std::vector<std::uint8_t>(2U * tokens * 7U, 5), dims({std::size_t{2}, tokens, std::size_t{7}}));
+  feed(*core, odd, out);
+  const auto sent = out.take<uts_batch>();
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent.front().format, topology::token_format::patches_u8);
+  EXPECT_TRUE(sent.back().end_of_tick);
 }
 
 TEST(uplink_filter, relative_distance_finds_the_shift) {

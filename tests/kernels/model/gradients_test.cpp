@@ -182,6 +182,20 @@ TEST_F(gradients, linear_layers_with_adapter_and_strides) {
   };
   expect_same_in_double("linear with LoRA", f,
                         {normal({24, 36, 64}), normal({128, 64}), normal({128}), normal({4, 64}), normal({128, 4})}, 2e-5);
+  // Small layers are merged with their adapter first: the built-in student's are.
+  expect_same_in_double("small linear with LoRA", f,
+                        {normal({24, 36, 64}), normal({64, 64}), normal({64}), normal({8, 64}), normal({64, 8})}, 2e-5);
+  const auto two_passes = [](const tensors& t) {
+    return at::linear(t[0], t[1], t[2]) + at::linear(at::linear(t[0], t[3]), t[4]) * 2;
+  };
+  const tensors small{normal({5, 64}), normal({64, 64}), normal({64}), normal({8, 64}), normal({64, 8})};
+  EXPECT_LT((f(small) - two_passes(small)).abs().max().item<double>(), 2e-3);
+  expect_same_in_double(
+      "convolution with LoRA",
+      [](const tensors& t) {
+        return at::conv2d(t[0], adapted_weight{t[1], t[3], t[4], 2}(), t[2], 2, 1);
+      },
+      {normal({6, 3, 16, 16}), normal({8, 3, 3, 3}), normal({8}), normal({4, 3, 3, 3}), normal({8, 4, 1, 1})}, 5e-5);
   expect_same_in_double("linear over a transposed input",
                         [](const tensors& t) { return at::linear(t[0].flatten(2).transpose(1, 2), t[1], t[2]); },
                         {normal({24, 64, 6, 6}), normal({64, 64}), normal({64})}, 2e-5);

@@ -158,6 +158,17 @@ TEST(patch_dct, keeps_to_its_ceiling_and_uses_what_it_may) {
   }
 }
 
+TEST(patch_dct, the_coarsest_step_is_used_where_nothing_fits) {
+  rng g(29);
+  const bytes patches = patches_of(g, 36, 3, 8, 25.0);
+  for (const double finest : {2.0, 362.0, 400.0, 1e6}) {
+    const bytes coded = must_encode(patches, {36}, 192, {finest, 1.0});
+    const auto back = decode_dct(coded.data(), coded.size(), {36}, 192);
+    ASSERT_TRUE(back.ok());
+    EXPECT_LE(rms_error(patches, *back), 70) << finest;  // coarse, but the picture that it was
+  }
+}
+
 // What a student trains on must be as noisy as what its device sees, even where noise costs too much
 // to be sent.
 TEST(patch_dct, noise_comes_back_in_size) {
@@ -209,7 +220,25 @@ TEST(patch_dct, any_bytes_are_decoded_or_refused) {
     bytes noise(3 + g.below(120));
     for (auto& b : noise) b = static_cast<std::uint8_t>(g.next());
     noise[0] = 3, noise[1] = 8, noise[2] = 8;
-    (void)decode_dct(noise.data(), noise.size(), {2, 1}, 192);
+    const auto back = decode_dct(noise.data(), noise.size(), {2, 1}, 192);
+    EXPECT_EQ(check_dct(noise.data(), noise.size(), {2, 1}, 192).ok(), back.ok());
+    if (back.ok()) {
+      EXPECT_EQ(back->size(), 3U * 192U);
+    }
+  }
+  // One byte of a good stream is another: that gets deeper than noise does.
+  for (const auto& [channels, side] : {std::pair<std::size_t, std::size_t>{1, 1}, {3, 8}, {3, 14}, {1, 32}}) {
+    const std::size_t token_bytes = channels * side * side;
+    const bytes coded = must_encode(patches_of(g, 6, channels, side, 8.0), {4, 2}, token_bytes, {6.0, 1e9});
+    for (std::size_t i = 0; i < coded.size(); i += 1 + coded.size() / 300) {
+      bytes other = coded;
+      other[i] = static_cast<std::uint8_t>(other[i] ^ (1U << g.below(8)));
+      const auto back = decode_dct(other.data(), other.size(), {4, 2}, token_bytes);
+      EXPECT_EQ(check_dct(other.data(), other.size(), {4, 2}, token_bytes).ok(), back.ok());
+      if (back.ok()) {
+        EXPECT_EQ(back->size(), 6 * token_bytes);
+      }
+    }
   }
 }
 
