@@ -131,7 +131,7 @@ result<void> train_role(pair_role role, const pretrain_request& request, const d
 
 /// Leaves samples of the student's own domain beside it: enough that replay does not learn them by heart.
 result<void> write_rehearsal(const pretrain_request& request, const distill::phase_set& world) {
-  constexpr std::size_t pictures = 480;
+  const auto pictures = static_cast<std::size_t>(request.rehearsal_pictures);
   constexpr std::size_t questions = 3;
   const std::filesystem::path folder = std::filesystem::path(request.out) / "student";
   FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(folder));

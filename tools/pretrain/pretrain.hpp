@@ -23,6 +23,7 @@ struct pretrain_request {
   double learning_rate = 2e-3;
   double dropped_batches = 0.6;     ///< share of batches in which tokens are missing
   double fewest_tokens = 0.15;      ///< smallest share of tokens left in such a batch
+  int rehearsal_pictures = 480;     ///< of the first phase, left beside the student for replay
   int threads = 0;                  ///< 0 = all cores
   bool quiet = false;
 };

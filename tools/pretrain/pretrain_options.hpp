@@ -26,6 +26,10 @@ inline void add_pretrain_options(CLI::App& app, pretrain_request& r) {
   app.add_option("--fewest-tokens", r.fewest_tokens, "Smallest share of tokens left in such a batch")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 1.0));
+  app.add_option("--rehearsal-pictures", r.rehearsal_pictures,
+                 "Pictures of the first phase that are left beside the student, against forgetting")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
   app.add_option("--threads", r.threads, "Threads; 0 = all cores")->capture_default_str();
   app.add_flag("--quiet", r.quiet, "No progress");
 }
