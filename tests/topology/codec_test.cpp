@@ -257,7 +257,7 @@ TEST(codec, bad_bodies_are_refused_with_the_place) {
       {"negative", pace{}, {0x93, 1, 0xff, 3}, errc::corrupt, "pace.first"},
       {"text for a number", pace{}, {0x93, 0xa1, '1', 2, 3}, errc::corrupt, "pace.tick"},
       {"number for bool", uts_batch{}, {0x93, 1, 2, 1}, errc::corrupt, "uts_batch.end_of_tick"},
-      {"enum out of range", uts_batch{}, {0x95, 1, 2, 0xc2, 4, 2}, errc::corrupt, "uts_batch.format: 2"},
+      {"enum out of range", uts_batch{}, {0x95, 1, 2, 0xc2, 4, 3}, errc::corrupt, "uts_batch.format: 3"},
       {"trailing bytes", pace{}, {0x93, 1, 2, 3, 0}, errc::corrupt, "pace: 1 bytes after"},
       {"map for struct", pace{}, {0x83, 1, 2, 3}, errc::corrupt, "pace: expected an array"},
       {"array for numbers", leases_consumed{}, {0x91, 0x91, 1}, errc::corrupt, "leases_consumed.leases"},

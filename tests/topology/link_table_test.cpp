@@ -129,12 +129,13 @@ TEST_F(link_table_test, control_overtakes_bulk_and_needs_no_credit) {
 }
 
 TEST_F(link_table_test, room_is_what_the_queue_has_left) {
-  EXPECT_EQ(sender.room(teacher), 64U);
-  send(1, 64);
+  const std::size_t limit = link_table::options{}.queue_limit;
+  EXPECT_EQ(sender.room(teacher), limit);
+  send(1, limit);
   EXPECT_EQ(sender.room(teacher), 0U);
   settle();
   EXPECT_EQ(sender.room(teacher), 4U) << "the initial credit went through";
-  EXPECT_DEATH(send(65, 69), "no room on the link to cloud/teacher for pace");
+  EXPECT_DEATH(send(limit + 1, limit + 5), "no room on the link to cloud/teacher for pace");
 }
 
 TEST_F(link_table_test, no_more_than_granted_reaches_the_core) {
@@ -436,7 +437,7 @@ TEST_F(link_table_test, nonsense_of_every_kind_is_survived) {
     if (sender.room(teacher) > 0 && random.chance(0.2)) sender.send(teacher, numbered(1), now);
     victim.take_outgoing(now);
     const auto s = state(sender);
-    ASSERT_LE(s.queued + s.in_flight, 64U);
+    ASSERT_LE(s.queued + s.in_flight, link_table::options{}.queue_limit);
     ASSERT_LE(state(receiver).buffered, 4U);
     const auto due = victim.next_due();
     ASSERT_TRUE(!due || *due > now);
