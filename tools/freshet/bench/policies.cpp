@@ -1,6 +1,33 @@
 #include "tools/freshet/bench/policies.hpp"
 
 namespace freshet::cli {
+namespace {
+
+// The published recipe behind the sample gate, but for what it leaves open or what these models are too
+// small for: the learning rate (3e-5 moves them too little to see; it falls by the published factor of
+// six), the steps of a refresh, and the layers that get an adapter are those of all policies here.
+constexpr std::string_view cd_cca = R"(
+token_score = "mc_dropout"
+polarity = "high"
+token_share = 0.75
+probe_share = 0.0
+format = "cheapest"
+[distiller]
+learning_rate = 1e-3
+final_learning_rate = 1.7e-4
+replay_share = 0.0
+source_replay_share = 0.0
+[distiller.terms]
+visual_qkd = 1.0
+hidden_qkd = 1.0
+logit_kd = 0.0
+confidence_floor = 0.0
+anchor = "none"
+[compressor]
+codec = "dense4"
+)";
+
+}  // namespace
 
 const std::vector<policy>& policies() {
   static const std::vector<policy> all{
@@ -44,57 +71,18 @@ anchor = "none"
 [compressor]
 codec = "ams"
 )"},
-      // The published recipe, but for what it leaves open or what these models are too small for: the
-      // learning rate (3e-5 moves them too little to see; it falls by the published factor of six), the
-      // steps of a refresh, and the layers that get an adapter are those of all policies here.
       {"cd-cca", "the published recipe: threshold gate, dropout tokens, AKD, 4-bit adapter (arXiv 2312.16279)", R"(
 [uplink_filter]
 gate = "threshold"
 scores = ["confidence_product"]
 threshold = 0.6931471805599453
-token_score = "mc_dropout"
-polarity = "high"
-token_share = 0.75
-probe_share = 0.0
-format = "cheapest"
-[distiller]
-learning_rate = 1e-3
-final_learning_rate = 1.7e-4
-replay_share = 0.0
-source_replay_share = 0.0
-[distiller.terms]
-visual_qkd = 1.0
-hidden_qkd = 1.0
-logit_kd = 0.0
-confidence_floor = 0.0
-anchor = "none"
-[compressor]
-codec = "dense4"
-)"},
+)" + std::string(cd_cca)},
       {"cd-cca-budget",
        "the same where the threshold is never crossed: the least confident samples, as many bytes as the default", R"(
 [uplink_filter]
 gate = "budget"
 scores = ["confidence_product"]
-token_score = "mc_dropout"
-polarity = "high"
-token_share = 0.75
-probe_share = 0.0
-format = "cheapest"
-[distiller]
-learning_rate = 1e-3
-final_learning_rate = 1.7e-4
-replay_share = 0.0
-source_replay_share = 0.0
-[distiller.terms]
-visual_qkd = 1.0
-hidden_qkd = 1.0
-logit_kd = 0.0
-confidence_floor = 0.0
-anchor = "none"
-[compressor]
-codec = "dense4"
-)"},
+)" + std::string(cd_cca)},
       {"dense", "every sample and token up, the whole adapter in fp16 down: the upper bound", R"(
 [uplink_filter]
 gate = "all"

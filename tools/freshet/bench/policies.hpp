@@ -13,7 +13,7 @@ namespace freshet::cli {
 struct policy {
   std::string_view name;
   std::string_view prose;
-  std::string_view toml;   ///< tables of settings that differ from the defaults
+  std::string toml;        ///< tables of settings that differ from the defaults
 };
 
 /// In the order of the table.
