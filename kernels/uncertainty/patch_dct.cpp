@@ -1,13 +1,13 @@
 #include "kernels/uncertainty/patch_dct.hpp"
 
+#include "kernels/base/rng.hpp"
+#include "kernels/uncertainty/patch_predictor.hpp"
+#include "kernels/uncertainty/range_coder.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
-
-#include "kernels/base/rng.hpp"
-#include "kernels/uncertainty/patch_predictor.hpp"
-#include "kernels/uncertainty/range_coder.hpp"
 
 namespace freshet::uncertainty {
 namespace {
@@ -214,7 +214,9 @@ struct meter {
 /// read. Copied to try something out.
 class patch_grammar {
  public:
-  explicit patch_grammar(std::size_t side) { while ((1U << last_bits_) < 2 * side - 1) ++last_bits_; }
+  explicit patch_grammar(std::size_t side) {
+    while ((1U << last_bits_) < 2 * side - 1) ++last_bits_;
+  }
 
   void begin_sample() { mean_.fill(0); }
 
@@ -444,7 +446,8 @@ result<void> walk(const std::uint8_t* payload, std::size_t payload_bytes, const 
                                       " bytes, limit " + std::to_string(limit_bytes)};
   }
   const patch_layout layout = layout_for(token_bytes);
-  if (layout.bytes() == 0) return error{errc::unsupported, "coded patches of " + std::to_string(token_bytes) + " bytes"};
+  if (layout.bytes() == 0)
+    return error{errc::unsupported, "coded patches of " + std::to_string(token_bytes) + " bytes"};
   if (payload_bytes < head_bytes) return error{errc::truncated, "coded patches: no head"};
   if (payload[0] != layout.channels || payload[1] != layout.height || payload[2] != layout.width) {
     return corrupt("made for patches of another layout");
@@ -488,8 +491,7 @@ result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::s
 
 result<void> check_dct(const std::uint8_t* payload, std::size_t payload_bytes, const std::vector<std::uint32_t>& counts,
                        std::size_t token_bytes, std::size_t limit_bytes) {
-  return walk(payload, payload_bytes, counts, token_bytes, limit_bytes,
-              [](transform&, const rounded_patch&, float) {});
+  return walk(payload, payload_bytes, counts, token_bytes, limit_bytes, [](transform&, const rounded_patch&, float) {});
 }
 
 }  // namespace freshet::uncertainty

@@ -20,11 +20,11 @@
 // Thread contract: pure functions.
 #pragma once
 
+#include "kernels/base/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include "kernels/base/result.hpp"
 
 namespace freshet::uncertainty {
 

@@ -1,10 +1,10 @@
 // The way in, without sockets: what of one round reaches which role, in which order and mail.
 #include "actors/port/inbound.hpp"
 
+#include "topology/wire/codec.hpp"
+
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
-
-#include "topology/wire/codec.hpp"
 
 namespace freshet::port {
 namespace {
@@ -16,7 +16,8 @@ struct mail {
 class way_in : public ::testing::Test {
  protected:
   way_in() : traffic(std::make_shared<rt::traffic_meter>("cloud")) {
-    in = std::make_unique<inbound>(inbound::setup{"cloud", epoch{1}, {}, {}, traffic, std::make_shared<spdlog::logger>("quiet")});
+    in = std::make_unique<inbound>(
+        inbound::setup{"cloud", epoch{1}, {}, {}, traffic, std::make_shared<spdlog::logger>("quiet")});
   }
   receiver box(std::vector<mail>& mails, std::size_t room = 1000) {
     return [&mails, room](std::vector<topology::parcel> parcels, time_point) {

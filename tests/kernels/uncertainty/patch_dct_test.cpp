@@ -2,12 +2,12 @@
 // truncation at every byte, lies. And the coder below: against the entropy of what it codes.
 #include "kernels/uncertainty/patch_dct.hpp"
 
-#include <gtest/gtest.h>
+#include "kernels/base/rng.hpp"
+#include "kernels/uncertainty/range_coder.hpp"
 
 #include <cmath>
 
-#include "kernels/base/rng.hpp"
-#include "kernels/uncertainty/range_coder.hpp"
+#include <gtest/gtest.h>
 
 namespace freshet::uncertainty {
 namespace {
