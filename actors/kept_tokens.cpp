@@ -4,15 +4,9 @@
 
 namespace freshet::actors {
 
-using topology::token_format;
-
-std::uint64_t kept_tokens_of(const topology::uts_batch& batch) {
-  std::uint64_t all = 0;
-  for (const auto& sample : batch.samples) all += sample.kept_count;
-  return all;
-}
-
 namespace {
+
+using topology::token_format;
 
 std::vector<std::uint32_t> counts_of(const topology::uts_batch& batch) {
   std::vector<std::uint32_t> counts;
@@ -21,6 +15,12 @@ std::vector<std::uint32_t> counts_of(const topology::uts_batch& batch) {
 }
 
 }  // namespace
+
+std::uint64_t kept_tokens_of(const topology::uts_batch& batch) {
+  std::uint64_t all = 0;
+  for (const auto& sample : batch.samples) all += sample.kept_count;
+  return all;
+}
 
 result<void> check_tokens(const topology::uts_batch& batch, std::size_t limit_bytes) {
   if (batch.format == token_format::patches_dct) {

@@ -35,8 +35,7 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch, cons
       b.tokens_per_sample != static_cast<std::uint32_t>(vision.patches())) {
     return error{errc::shape_mismatch, "tokens of another form than the student reads"};
   }
-  std::size_t kept_total = 0;
-  for (const auto& s : b.samples) kept_total += s.kept_count;
+  const auto kept_total = static_cast<std::size_t>(kept_tokens_of(b));
   FRESHET_TRY_ASSIGN(const std::vector<std::uint8_t> patches, unpack_tokens(b));
   std::size_t answers_total = 0;
   for (const auto& l : batch.labels) answers_total += l.answer_tokens.size();

@@ -23,31 +23,22 @@ std::vector<T> joined(const shipment& s, Of of) {
 /// Exactly, or with loss where that is allowed, smaller, and possible for patches of that form.
 uncertainty::packed_tokens pack_pixels(const shipment& s, const std::vector<std::uint8_t>& patches, std::size_t count,
                                        const pixel_form& pixels, topology::token_format& format) {
-  if (pixels.with_loss && count > 0) {
-    std::vector<std::uint32_t> counts;
-    for (const kept_sample& k : s.samples) counts.push_back(k.head.kept_count);
-    auto coded = uncertainty::encode_dct(patches.data(), counts, s.patch_bytes, pixels.dct);
-    // The probe is quick and a little above what the exact form would take; only where that comes near
-    // is it worth finding out.
-    constexpr double near = 1.25;
-    if (coded.ok() && static_cast<double>(uncertainty::probe_patches(patches.data(), count, s.patch_bytes)) >
-                          near * static_cast<double>(coded->size())) {
-      format = topology::token_format::patches_dct;
-      uncertainty::packed_tokens out;
-      out.count = count;
-      out.token_bytes = s.patch_bytes;
-      out.payload = std::move(coded).value();
-      return out;
-    }
-    uncertainty::packed_tokens exact = uncertainty::pack_patches(patches.data(), count, s.patch_bytes);
-    if (coded.ok() && coded->size() < exact.payload.size()) {
-      format = topology::token_format::patches_dct;
-      exact.zstd = false;
-      exact.payload = std::move(coded).value();
-    }
-    return exact;
+  if (!pixels.with_loss || count == 0) return uncertainty::pack_patches(patches.data(), count, s.patch_bytes);
+  std::vector<std::uint32_t> counts;
+  for (const kept_sample& k : s.samples) counts.push_back(k.head.kept_count);
+  auto coded = uncertainty::encode_dct(patches.data(), counts, s.patch_bytes, pixels.dct);
+  // The probe is quick and a little above what the exact form would take; only where that comes near
+  // is it worth finding out.
+  constexpr double near = 1.25;
+  const bool clear = coded.ok() && static_cast<double>(uncertainty::probe_patches(patches.data(), count, s.patch_bytes)) >
+                                       near * static_cast<double>(coded->size());
+  uncertainty::packed_tokens out;
+  if (!clear) out = uncertainty::pack_patches(patches.data(), count, s.patch_bytes);
+  if (clear || (coded.ok() && coded->size() < out.payload.size())) {
+    format = topology::token_format::patches_dct;
+    out = {false, count, s.patch_bytes, std::move(coded).value(), {}};
   }
-  return uncertainty::pack_patches(patches.data(), count, s.patch_bytes);
+  return out;
 }
 
 }  // namespace
@@ -80,9 +71,7 @@ result<void> pack(shipment& s, const pixel_form& pixels) {
   const bool as_patches = count == 0 || !all_patches.empty();
   const bool as_features = !all_features.empty();
   b.format = topology::token_format::patches_u8;
-  if (as_patches) {
-    patches = pack_pixels(s, all_patches, count, pixels, b.format);
-  }
+  if (as_patches) patches = pack_pixels(s, all_patches, count, pixels, b.format);
   if (as_features) {
     FRESHET_TRY_ASSIGN(features, uncertainty::pack_features(all_features.data(), count, s.width));
   }

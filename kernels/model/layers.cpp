@@ -22,7 +22,7 @@ at::Tensor linear::operator()(const at::Tensor& x) const {
   // the gradient of a whole weight. The shape alone decides, so that cloud and device round alike.
   constexpr std::int64_t worth = 8;
   if (weight.numel() <= worth * lora_a.size(0) * (weight.size(0) + weight.size(1))) {
-    return at::linear(x, at::addmm(weight, lora_b, lora_a, 1, lora_scale), bias);
+    return at::linear(x, adapted_weight{weight, lora_a, lora_b, lora_scale}(), bias);
   }
   return at::linear(x, weight, bias) + at::linear(at::linear(x, lora_a), lora_b).mul(lora_scale);
 }
@@ -33,7 +33,7 @@ adapted_weight adapted_weight::take(const parameters& from, const std::string& n
 
 at::Tensor adapted_weight::operator()() const {
   if (!lora_a.defined()) return weight;
-  return weight + at::matmul(lora_b.flatten(1), lora_a.flatten(1)).mul(lora_scale).view(weight.sizes());
+  return at::addmm(weight.flatten(1), lora_b.flatten(1), lora_a.flatten(1), 1, lora_scale).view(weight.sizes());
 }
 
 layer_norm layer_norm::take(const parameters& from, const std::string& name, double eps) {

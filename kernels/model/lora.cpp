@@ -10,7 +10,7 @@ namespace freshet::model {
 namespace {
 
 /// The shape of a weight with `rank` outputs.
-std::vector<std::int64_t> like_row(const at::Tensor& weight, std::int64_t rank) {
+std::vector<std::int64_t> with_outputs(const at::Tensor& weight, std::int64_t rank) {
   std::vector<std::int64_t> shape = weight.sizes().vec();
   shape[0] = rank;
   return shape;
@@ -38,7 +38,7 @@ result<std::int64_t> add_lora(parameters& to, const lora_spec& spec) {
     rng draw = base.split(layer);
     std::vector<float> a(static_cast<std::size_t>(spec.rank * in));
     for (float& x : a) x = static_cast<float>(draw.uniform(-bound, bound));
-    fresh.emplace_back(layer + ".lora_A.weight", at::tensor(a).reshape(like_row(value, spec.rank)));
+    fresh.emplace_back(layer + ".lora_A.weight", at::tensor(a).reshape(with_outputs(value, spec.rank)));
     std::vector<std::int64_t> up(static_cast<std::size_t>(value.dim()), 1);
     up[0] = value.size(0);
     up[1] = spec.rank;

@@ -2,6 +2,7 @@
 
 #include "kernels/base/rng.hpp"
 #include "kernels/uncertainty/patch_predictor.hpp"
+#include "kernels/uncertainty/patch_transform.hpp"
 #include "kernels/uncertainty/range_coder.hpp"
 
 #include <algorithm>
@@ -12,13 +13,13 @@
 namespace freshet::uncertainty {
 namespace {
 
-constexpr std::size_t most_channels = 3;
+constexpr std::size_t most_channels = patch_transform::most_channels;
+constexpr std::size_t bands = patch_transform::bands;
 constexpr unsigned step_bits = 5;
 constexpr std::uint32_t coarsest = (1U << step_bits) - 1;
 constexpr std::uint32_t end_mark = 0x5a3c;
 constexpr unsigned end_mark_bits = 16;
 constexpr std::size_t head_bytes = 3;
-constexpr std::size_t bands = 16;
 constexpr std::uint32_t levels = 8;
 constexpr float level_share = 0.05F;  ///< of a step, root mean square
 // Rounding that leans to zero: a value near one half costs more bits than its error is worth.
@@ -31,115 +32,13 @@ std::uint32_t index_of(double step) {
   return static_cast<std::uint32_t>(std::clamp(at, 0.0, static_cast<double>(coarsest)));
 }
 
-/// The orthonormal DCT-II of N points: [frequency, point].
-std::vector<float> cosines(std::size_t n) {
-  std::vector<float> m(n * n);
-  constexpr double pi = 3.141592653589793;
-  for (std::size_t k = 0; k < n; ++k) {
-    const double scale = std::sqrt((k == 0 ? 1.0 : 2.0) / static_cast<double>(n));
-    for (std::size_t i = 0; i < n; ++i) {
-      m[k * n + i] = static_cast<float>(
-          scale * std::cos(pi * (static_cast<double>(i) + 0.5) * static_cast<double>(k) / static_cast<double>(n)));
-    }
-  }
-  return m;
-}
-
-/// out = a · b, or a · bᵀ; all [n, n].
-void multiply(const float* a, const float* b, bool transposed, std::size_t n, float* out) {
-  for (std::size_t y = 0; y < n; ++y) {
-    for (std::size_t x = 0; x < n; ++x) {
-      float sum = 0;
-      for (std::size_t k = 0; k < n; ++k) sum += a[y * n + k] * (transposed ? b[x * n + k] : b[k * n + x]);
-      out[y * n + x] = sum;
-    }
-  }
-}
-
-/// Everything that depends on the layout alone.
-class transform {
- public:
-  explicit transform(const patch_layout& layout)
-      : channels(layout.channels),
-        side(layout.height),
-        area(side * side),
-        basis_(cosines(side)),
-        colours_(cosines(channels)),
-        scratch_(2 * area) {
-    for (std::size_t d = 1; d <= 2 * side - 2; ++d) {
-      for (std::size_t y = 0; y < side; ++y) {
-        if (d >= y && d - y < side) scan.push_back({y * side + (d - y), d});
-      }
-    }
-    transposed_.resize(area);
-    for (std::size_t k = 0; k < side; ++k) {
-      for (std::size_t i = 0; i < side; ++i) transposed_[i * side + k] = basis_[k * side + i];
-    }
-  }
-
-  /// Bytes [C, N, N] -> coefficients [C, N, N].
-  void forward(const std::uint8_t* patch, float* coefficients) {
-    for (std::size_t c = 0; c < channels; ++c) {
-      float* plane = scratch_.data();
-      for (std::size_t i = 0; i < area; ++i) {
-        float sum = 0;
-        for (std::size_t k = 0; k < channels; ++k) {
-          sum += colours_[c * channels + k] * (static_cast<float>(patch[k * area + i]) - 128.0F);
-        }
-        plane[i] = sum;
-      }
-      float* half = scratch_.data() + area;
-      multiply(basis_.data(), plane, false, side, half);
-      multiply(half, basis_.data(), true, side, coefficients + c * area);
-    }
-  }
-
-  /// And back, rounded and clamped to bytes.
-  void backward(const float* coefficients, std::uint8_t* patch) {
-    std::array<std::vector<float>, most_channels> planes;
-    for (std::size_t c = 0; c < channels; ++c) {
-      planes[c].resize(area);
-      float* half = scratch_.data();
-      multiply(transposed_.data(), coefficients + c * area, false, side, half);
-      multiply(half, basis_.data(), false, side, planes[c].data());
-    }
-    for (std::size_t k = 0; k < channels; ++k) {
-      for (std::size_t i = 0; i < area; ++i) {
-        float sum = 128.0F;
-        for (std::size_t c = 0; c < channels; ++c) sum += colours_[c * channels + k] * planes[c][i];
-        patch[k * area + i] = static_cast<std::uint8_t>(std::clamp(std::lround(sum), 0L, 255L));
-      }
-    }
-  }
-
-  struct place {
-    std::size_t at;
-    std::size_t diagonal;
-  };
-  std::size_t channels;
-  std::size_t side;
-  std::size_t area;
-  std::vector<place> scan;  ///< all but the mean, low frequencies first
-  /// Noise is put back from this diagonal on: below lies what shapes are made of.
-  [[nodiscard]] std::size_t noise_from() const { return (side * 3 + 7) / 8; }
-  [[nodiscard]] std::size_t band(std::size_t diagonal) const {
-    return std::min(bands - 1, side <= 8 ? diagonal : diagonal * (bands - 2) / (2 * side - 2));
-  }
-
- private:
-  std::vector<float> basis_;
-  std::vector<float> transposed_;
-  std::vector<float> colours_;
-  std::vector<float> scratch_;
-};
-
 /// A patch in whole steps.
 struct rounded_patch {
   std::array<std::vector<std::int32_t>, most_channels> values;
   std::array<std::uint32_t, most_channels> noise{};
 };
 
-rounded_patch round_patch(const transform& t, const float* coefficients, float step) {
+rounded_patch round_patch(const patch_transform& t, const float* coefficients, float step) {
   rounded_patch out;
   for (std::size_t c = 0; c < t.channels; ++c) {
     const float* from = coefficients + c * t.area;
@@ -164,7 +63,7 @@ rounded_patch round_patch(const transform& t, const float* coefficients, float s
   return out;
 }
 
-void restore_patch(const transform& t, const rounded_patch& p, float step, rng& draw, float* coefficients) {
+void restore_patch(const patch_transform& t, const rounded_patch& p, float step, rng& draw, float* coefficients) {
   for (std::size_t c = 0; c < t.channels; ++c) {
     float* to = coefficients + c * t.area;
     for (std::size_t i = 0; i < t.area; ++i) to[i] = static_cast<float>(p.values[c][i]) * step;
@@ -222,7 +121,7 @@ class patch_grammar {
 
   /// False when a stream cannot be right.
   template <class Coder>
-  bool patch(Coder& coder, const transform& t, rounded_patch& p) {
+  bool patch(Coder& coder, const patch_transform& t, rounded_patch& p) {
     for (std::size_t c = 0; c < t.channels; ++c) {
       channel& model = channels_[c];
       std::vector<std::int32_t>& values = p.values[c];
@@ -301,7 +200,7 @@ class patch_grammar {
   }
 
   template <class Coder>
-  bool frequencies(Coder& coder, const transform& t, std::size_t c, rounded_patch& p) {
+  bool frequencies(Coder& coder, const patch_transform& t, std::size_t c, rounded_patch& p) {
     channel& model = channels_[c];
     std::vector<std::int32_t>& values = p.values[c];
     // How far up anything is left.
@@ -358,8 +257,8 @@ patch_layout layout_for(std::size_t token_bytes) {
   return layout.height <= most_dct_side ? layout : patch_layout{};
 }
 
-std::vector<rounded_patch> round_all(const transform& t, const std::vector<float>& coefficients, std::size_t count,
-                                     std::uint32_t step) {
+std::vector<rounded_patch> round_all(const patch_transform& t, const std::vector<float>& coefficients,
+                                     std::size_t count, std::uint32_t step) {
   std::vector<rounded_patch> out;
   for (std::size_t i = 0; i < count; ++i) {
     out.push_back(round_patch(t, coefficients.data() + i * t.channels * t.area, step_of(step)));
@@ -367,7 +266,7 @@ std::vector<rounded_patch> round_all(const transform& t, const std::vector<float
   return out;
 }
 
-double price(patch_grammar grammar, const transform& t, std::vector<rounded_patch> patches) {
+double price(patch_grammar grammar, const patch_transform& t, std::vector<rounded_patch> patches) {
   meter coder;
   grammar.begin_sample();
   for (auto& p : patches) grammar.patch(coder, t, p);
@@ -394,7 +293,7 @@ result<std::vector<std::uint8_t>> encode_dct(const std::uint8_t* patches, const 
     return error{errc::unsupported, "patches of " + std::to_string(token_bytes) +
                                         " bytes are not squares of at most 32 pixels in 3 colours or 1"};
   }
-  transform t(layout);
+  patch_transform t(layout);
   patch_grammar grammar(t.side);
   writer coder;
   const std::uint32_t finest = index_of(options.finest_step);
@@ -452,7 +351,7 @@ result<void> walk(const std::uint8_t* payload, std::size_t payload_bytes, const 
   if (payload[0] != layout.channels || payload[1] != layout.height || payload[2] != layout.width) {
     return corrupt("made for patches of another layout");
   }
-  transform t(layout);
+  patch_transform t(layout);
   patch_grammar grammar(t.side);
   reader coder{range_decoder(payload + head_bytes, payload_bytes - head_bytes)};
   rounded_patch p;
@@ -481,7 +380,7 @@ result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::s
   std::vector<std::uint8_t> out;
   std::vector<float> coefficients(token_bytes <= most_channels * most_dct_side * most_dct_side ? token_bytes : 0);
   FRESHET_TRY(walk(payload, payload_bytes, counts, token_bytes, limit_bytes,
-                   [&](transform& t, const rounded_patch& p, float step) {
+                   [&](patch_transform& t, const rounded_patch& p, float step) {
                      restore_patch(t, p, step, draw, coefficients.data());
                      out.resize(out.size() + token_bytes);
                      t.backward(coefficients.data(), out.data() + out.size() - token_bytes);
@@ -491,7 +390,8 @@ result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::s
 
 result<void> check_dct(const std::uint8_t* payload, std::size_t payload_bytes, const std::vector<std::uint32_t>& counts,
                        std::size_t token_bytes, std::size_t limit_bytes) {
-  return walk(payload, payload_bytes, counts, token_bytes, limit_bytes, [](transform&, const rounded_patch&, float) {});
+  return walk(payload, payload_bytes, counts, token_bytes, limit_bytes,
+              [](patch_transform&, const rounded_patch&, float) {});
 }
 
 }  // namespace freshet::uncertainty

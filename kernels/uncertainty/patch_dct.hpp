@@ -21,6 +21,7 @@
 #pragma once
 
 #include "kernels/base/result.hpp"
+#include "kernels/uncertainty/token_codec.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -29,10 +30,10 @@
 namespace freshet::uncertainty {
 
 struct dct_options {
-  /// Smallest step, in grey values: root mean square errors stay below about a third of it.
-  double finest_step = 10;
+  /// Smallest step, in grey values: root mean square errors are about a fifth of it.
+  double finest_step = 24;
   /// What the patches of one sample may cost; the finest step is used where they cost less.
-  double sample_bytes = 512;
+  double sample_bytes = 400;
 };
 
 /// patches: [sum of counts, C, H, W] of bytes with token_bytes = C*H*W (C 3 or 1, square, side at most
@@ -44,11 +45,11 @@ result<std::vector<std::uint8_t>> encode_dct(const std::uint8_t* patches, const 
 /// -> [sum of counts, C, H, W]. Never trusts a byte: wrong sizes, cut or overlong streams are errors.
 result<std::vector<std::uint8_t>> decode_dct(const std::uint8_t* payload, std::size_t payload_bytes,
                                              const std::vector<std::uint32_t>& counts, std::size_t token_bytes,
-                                             std::size_t limit_bytes = std::size_t{64} << 20);
+                                             std::size_t limit_bytes = default_payload_limit_bytes);
 
 /// The same judgement without making the pixels: for whoever only lets pass what others will decode.
 result<void> check_dct(const std::uint8_t* payload, std::size_t payload_bytes, const std::vector<std::uint32_t>& counts,
-                       std::size_t token_bytes, std::size_t limit_bytes = std::size_t{64} << 20);
+                       std::size_t token_bytes, std::size_t limit_bytes = default_payload_limit_bytes);
 
 /// The largest patch that encode_dct takes.
 inline constexpr std::size_t most_dct_side = 32;

@@ -1,4 +1,4 @@
-// A binary arithmetic coder whose probabilities learn as they go: carry-less range coding as in
+// A binary arithmetic coder whose probabilities learn as they go: range coding with carries as in
 // LZMA (Pavlov), with the mean of a quick and a slow estimate for each context (as in AV1's and
 // lpaq's counters), which adapts within a few symbols and still comes close to the entropy of long streams.
 // Encoder and decoder must ask for the same contexts in the same order.
