@@ -1,11 +1,11 @@
 #include "kernels/uncertainty/confidence.hpp"
 
+#include "kernels/uncertainty/row_scan.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
-
-#include "kernels/uncertainty/row_scan.hpp"
 
 namespace freshet::uncertainty {
 namespace {
@@ -20,9 +20,9 @@ FRESHET_INLINE void min_entropy_body(const float* logits, std::size_t rows, std:
     out[r] = std::log1p(s.others + (s.ties - 1.0f));
   }
 }
-FRESHET_LANES_KERNEL(min_entropy_kernel, min_entropy_body,
-                     (const float* logits, std::size_t rows, std::size_t width, float temperature, float* out),
-                     (logits, rows, width, temperature, out))
+FRESHET_WIDE_LANES_KERNEL(min_entropy_kernel, min_entropy_body,
+                          (const float* logits, std::size_t rows, std::size_t width, float temperature, float* out),
+                          (logits, rows, width, temperature, out))
 
 float total(const sample_view& view, float temperature) {
   std::vector<float> per_position(view.positions);

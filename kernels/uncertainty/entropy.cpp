@@ -1,11 +1,11 @@
 #include "kernels/uncertainty/entropy.hpp"
 
+#include "kernels/uncertainty/row_scan.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
-
-#include "kernels/uncertainty/row_scan.hpp"
 
 namespace freshet::uncertainty {
 namespace {
@@ -21,6 +21,7 @@ FRESHET_INLINE void entropy_body(const float* logits, std::size_t rows, std::siz
     lanes<B> weighted = sum;
     std::size_t i = 0;
     for (; i + lane_count <= width; i += lane_count) {
+      fetch_next_row(row + i, width);
       const lanes<B> d = lanes<B>::load(row + i) - max;
       const lanes<B> e = exponential(d);
       sum += e;
@@ -37,9 +38,9 @@ FRESHET_INLINE void entropy_body(const float* logits, std::size_t rows, std::siz
     out[r] = std::log(total) - sum_of(weighted) / total;
   }
 }
-FRESHET_LANES_KERNEL(entropy_kernel, entropy_body,
-                     (const float* logits, std::size_t rows, std::size_t width, float* out),
-                     (logits, rows, width, out))
+FRESHET_WIDE_LANES_KERNEL(entropy_kernel, entropy_body,
+                          (const float* logits, std::size_t rows, std::size_t width, float* out),
+                          (logits, rows, width, out))
 
 }  // namespace
 

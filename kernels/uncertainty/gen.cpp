@@ -1,11 +1,11 @@
 #include "kernels/uncertainty/gen.hpp"
 
+#include "kernels/uncertainty/top_values.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
-
-#include "kernels/uncertainty/row_scan.hpp"
 
 namespace freshet::uncertainty {
 namespace {
@@ -44,36 +44,29 @@ float faint_top_term(const float* row, std::size_t width, float max, float gamma
   return static_cast<float>(std::pow(rest, static_cast<double>(gamma)));
 }
 
-// `scratch` holds the `top` largest logits of a row when top < width; unused otherwise.
 template <std::size_t B>
 FRESHET_INLINE void gen_body(const float* logits, std::size_t rows, std::size_t width, float gamma, std::size_t top,
-                             float* scratch, float* out) {
+                             top_scratch& room, float* out) {
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * width;
-    const float max = row_max<B>(row, width);
+    const float max = max_of_columns<B>(row, width, room.column_max.data());
     const row_sums s = sums_of_row<B>(row, width, max, 1.0f);
     const float total = s.ties + s.others;
     const float log_sum = std::log(total);
-    const float* chosen = row;
-    std::size_t count = width;
-    if (top < width) {
-      std::copy(row, row + width, scratch);
-      std::nth_element(scratch, scratch + top, scratch + width, std::greater<>());
-      chosen = scratch;
-      count = top;
-    }
+    const float* chosen = top < width ? top_of_row<B>(row, width, top, max, room) : row;
+    const std::size_t count = std::min(top, width);
     const float tied = s.ties < static_cast<float>(top) ? s.ties : static_cast<float>(top);
     const float top_p = 1.0f / total;
     const float rest = s.others + (s.ties - 1.0f);
-    const float top_term = rest > faint_rest ? std::pow(top_p * (rest / total), gamma)
-                                             : faint_top_term(row, width, max, gamma);
+    const float top_term =
+        rest > faint_rest ? std::pow(top_p * (rest / total), gamma) : faint_top_term(row, width, max, gamma);
     out[r] = tied * top_term + sum_of_terms<B>(chosen, count, max, log_sum, gamma);
   }
 }
-FRESHET_LANES_KERNEL(gen_kernel, gen_body,
-                     (const float* logits, std::size_t rows, std::size_t width, float gamma, std::size_t top,
-                      float* scratch, float* out),
-                     (logits, rows, width, gamma, top, scratch, out))
+FRESHET_WIDE_LANES_KERNEL(gen_kernel, gen_body,
+                          (const float* logits, std::size_t rows, std::size_t width, float gamma, std::size_t top,
+                           top_scratch& room, float* out),
+                          (logits, rows, width, gamma, top, room, out))
 
 }  // namespace
 
@@ -97,8 +90,8 @@ void gen_rows_reference(const float* logits, std::size_t rows, std::size_t width
 
 void gen_rows(const float* logits, std::size_t rows, std::size_t width, float gamma, std::size_t top, float* out,
               instruction_set set) {
-  std::vector<float> scratch(top < width ? width : 0);
-  pick_gen_kernel(set)(logits, rows, width, gamma, top, scratch.data(), out);
+  top_scratch room = room_for_top(width);
+  pick_gen_kernel(set)(logits, rows, width, gamma, top, room, out);
 }
 
 float gen(const sample_view& view, const score_context& context, rng&) {

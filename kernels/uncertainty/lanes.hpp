@@ -1,7 +1,8 @@
 // Sixteen floats at a time, for the fast versions of the scores. One body is compiled for the
-// baseline machine and for AVX2 and chosen at run time. The order of additions is the same in both
-// and neither fuses multiply with add, so both give the same bits: a decision does not depend on
-// the processor. (AVX-512 was tried: no faster here.) Included by .cpp files of this folder only.
+// baseline machine, for AVX2 and for AVX-512 and chosen at run time. The order of additions is the
+// same in all and none fuses multiply with add, so all give the same bits: a decision does not depend
+// on the processor. (Comparisons go by the sign of a difference: GCC 12 takes a comparison of 64-byte
+// vectors apart into scalars.) Included by .cpp files of this folder only.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +11,17 @@
 namespace freshet::uncertainty {
 
 /// Which build of a fast kernel runs.
-enum class instruction_set : std::uint8_t { baseline, avx2 };
+enum class instruction_set : std::uint8_t { baseline, avx2, avx512 };
 
 /// The best one that this processor has.
 inline instruction_set best_instruction_set() noexcept {
 #if defined(__x86_64__)
-  static const bool has_avx2 = __builtin_cpu_supports("avx2");
-  return has_avx2 ? instruction_set::avx2 : instruction_set::baseline;
+  static const instruction_set best =
+      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+          ? instruction_set::avx512
+      : __builtin_cpu_supports("avx2") ? instruction_set::avx2
+                                       : instruction_set::baseline;
+  return best;
 #else
   return instruction_set::baseline;
 #endif
@@ -25,18 +30,31 @@ inline instruction_set best_instruction_set() noexcept {
 #define FRESHET_INLINE inline __attribute__((always_inline))
 
 /// Defines pick_NAME(instruction_set), a pointer to `body` (a template over the bytes of a native
-/// vector) compiled for that set.
+/// vector) compiled for that set. FRESHET_LANES_KERNEL has no AVX-512 build: where memory is the
+/// limit its vectors, which straddle two cache lines unless aligned, cost more than they bring.
 #if defined(__x86_64__)
-#define FRESHET_LANES_KERNEL(kernel, body, params, args)                             \
-  __attribute__((target("avx2"))) void kernel##_avx2 params { body<32> args; }       \
-  void kernel##_baseline params { body<16> args; }                                   \
-  auto pick_##kernel(instruction_set set) {                                          \
-    return set == instruction_set::avx2 ? &kernel##_avx2 : &kernel##_baseline;       \
+#define FRESHET_LANES_BUILD(name, isa, bytes, body, params, args) \
+  __attribute__((target(isa))) void name params { body<bytes> args; }
+#define FRESHET_LANES_KERNEL(kernel, body, params, args)                           \
+  FRESHET_LANES_BUILD(kernel##_baseline, "sse2", 16, body, params, args)           \
+  FRESHET_LANES_BUILD(kernel##_avx2, "avx2", 32, body, params, args)               \
+  auto pick_##kernel(instruction_set set) {                                        \
+    return set == instruction_set::baseline ? &kernel##_baseline : &kernel##_avx2; \
+  }
+#define FRESHET_WIDE_LANES_KERNEL(kernel, body, params, args)                               \
+  FRESHET_LANES_BUILD(kernel##_baseline, "sse2", 16, body, params, args)                    \
+  FRESHET_LANES_BUILD(kernel##_avx2, "avx2", 32, body, params, args)                        \
+  FRESHET_LANES_BUILD(kernel##_avx512, "avx512f,avx512dq,avx512vl", 64, body, params, args) \
+  auto pick_##kernel(instruction_set set) {                                                 \
+    return set == instruction_set::avx512 ? &kernel##_avx512                                \
+           : set == instruction_set::avx2 ? &kernel##_avx2                                  \
+                                          : &kernel##_baseline;                             \
   }
 #else
 #define FRESHET_LANES_KERNEL(kernel, body, params, args) \
   void kernel##_baseline params { body<16> args; }       \
   auto pick_##kernel(instruction_set) { return &kernel##_baseline; }
+#define FRESHET_WIDE_LANES_KERNEL FRESHET_LANES_KERNEL
 #endif
 
 inline constexpr std::size_t lane_count = 16;
@@ -56,6 +74,13 @@ struct native<32> {
   typedef float in_memory __attribute__((vector_size(32), aligned(4), may_alias));
   typedef std::int32_t bits __attribute__((vector_size(32)));
   typedef std::uint32_t unsigned_bits __attribute__((vector_size(32)));
+};
+template <>
+struct native<64> {
+  typedef float floats __attribute__((vector_size(64)));
+  typedef float in_memory __attribute__((vector_size(64), aligned(4), may_alias));
+  typedef std::int32_t bits __attribute__((vector_size(64)));
+  typedef std::uint32_t unsigned_bits __attribute__((vector_size(64)));
 };
 
 /// Sixteen floats as native vectors of `Bytes` bytes each. (One 64-byte vector type would be
@@ -96,16 +121,16 @@ struct lanes {
     for (std::size_t i = 0; i < parts; ++i) *reinterpret_cast<in_memory*>(to + i * per_part) = part[i];
   }
 
-#define FRESHET_LANES_OPERATOR(op)                                                  \
-  FRESHET_INLINE friend lanes operator op(const lanes& a, const lanes& b) {         \
-    lanes v;                                                                        \
-    for (std::size_t i = 0; i < parts; ++i) v.part[i] = a.part[i] op b.part[i];     \
-    return v;                                                                       \
-  }                                                                                 \
-  FRESHET_INLINE friend lanes operator op(const lanes& a, float b) {                \
-    lanes v;                                                                        \
-    for (std::size_t i = 0; i < parts; ++i) v.part[i] = a.part[i] op b;             \
-    return v;                                                                       \
+#define FRESHET_LANES_OPERATOR(op)                                              \
+  FRESHET_INLINE friend lanes operator op(const lanes& a, const lanes& b) {     \
+    lanes v;                                                                    \
+    for (std::size_t i = 0; i < parts; ++i) v.part[i] = a.part[i] op b.part[i]; \
+    return v;                                                                   \
+  }                                                                             \
+  FRESHET_INLINE friend lanes operator op(const lanes& a, float b) {            \
+    lanes v;                                                                    \
+    for (std::size_t i = 0; i < parts; ++i) v.part[i] = a.part[i] op b;         \
+    return v;                                                                   \
   }
   FRESHET_LANES_OPERATOR(+)
   FRESHET_LANES_OPERATOR(-)
@@ -115,23 +140,28 @@ struct lanes {
   FRESHET_INLINE lanes& operator+=(const lanes& b) { return *this = *this + b; }
 };
 
-/// Per lane a < b ? x : y; a comparison with NaN is false.
+/// Per lane a < b ? x : y; a comparison with NaN is false. As a minimum or maximum it is one instruction.
 template <std::size_t B>
 FRESHET_INLINE lanes<B> if_less(const lanes<B>& a, const lanes<B>& b, const lanes<B>& x, const lanes<B>& y) {
   lanes<B> v;
   for (std::size_t i = 0; i < v.parts; ++i) v.part[i] = a.part[i] < b.part[i] ? x.part[i] : y.part[i];
   return v;
 }
-/// Per lane a < b ? x : 0, without a blend.
+/// Per lane v < 0 ? x : 0, by the sign bit: v is neither NaN nor -0.
+template <std::size_t B>
+FRESHET_INLINE lanes<B> where_negative(const lanes<B>& v, const lanes<B>& x) {
+  using bits = typename lanes<B>::bits;
+  lanes<B> kept;
+  for (std::size_t i = 0; i < v.parts; ++i) {
+    const bits negative = reinterpret_cast<bits>(v.part[i]) >> 31;
+    kept.part[i] = reinterpret_cast<typename lanes<B>::floats>(reinterpret_cast<bits>(x.part[i]) & negative);
+  }
+  return kept;
+}
+/// Per lane a < b ? x : 0, without a blend; a is finite.
 template <std::size_t B>
 FRESHET_INLINE lanes<B> where_less(const lanes<B>& a, const lanes<B>& b, const lanes<B>& x) {
-  using bits = typename lanes<B>::bits;
-  lanes<B> v;
-  for (std::size_t i = 0; i < v.parts; ++i) {
-    const bits mask = a.part[i] < b.part[i];
-    v.part[i] = reinterpret_cast<typename lanes<B>::floats>(reinterpret_cast<bits>(x.part[i]) & mask);
-  }
-  return v;
+  return where_negative(a - b, x);
 }
 template <std::size_t B>
 FRESHET_INLINE lanes<B> max_of(const lanes<B>& a, const lanes<B>& b) {
@@ -176,7 +206,6 @@ template <std::size_t B>
 FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
   constexpr float log2_e = 1.44269504089f;
   constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
-  constexpr std::uint32_t magic_bits = 0x4b400000;
   const lanes<B> t = x * log2_e;
   const lanes<B> shifted = t + round_magic;
   const lanes<B> f = t - (shifted - round_magic);
@@ -186,10 +215,11 @@ FRESHET_INLINE lanes<B> exponential(const lanes<B>& x) {
   p = p * f + 0.693147188f;
   p = p * f + 1.0f;
   for (std::size_t i = 0; i < p.parts; ++i) {
-    // Unsigned: far below the range this wraps, and the result is discarded.
+    // Unsigned: far below the range this wraps, and the result is discarded. The magic number's own
+    // bits leave by the shift.
     using bits = typename native<B>::unsigned_bits;
-    const bits power = reinterpret_cast<bits>(shifted.part[i]) - magic_bits;
-    p.part[i] = reinterpret_cast<typename lanes<B>::floats>(reinterpret_cast<bits>(p.part[i]) + (power << 23));
+    const bits power = reinterpret_cast<bits>(shifted.part[i]) << 23;
+    p.part[i] = reinterpret_cast<typename lanes<B>::floats>(reinterpret_cast<bits>(p.part[i]) + power);
   }
   return where_less(lanes<B>::all(lowest_exponent), x, p);  // what came out below is arbitrary
 }

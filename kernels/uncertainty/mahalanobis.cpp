@@ -1,8 +1,8 @@
 #include "kernels/uncertainty/mahalanobis.hpp"
 
-#include <cmath>
-
 #include "kernels/base/check.hpp"
+
+#include <cmath>
 
 namespace freshet::uncertainty {
 namespace {
@@ -26,41 +26,50 @@ template <std::size_t B>
 FRESHET_INLINE float unit_factor(const float* row, std::size_t width) {
   lanes<B> squares = lanes<B>::all(0.0f);
   for (std::size_t i = 0; i < width; i += lane_count) {
-    const lanes<B> x = i + lane_count <= width ? lanes<B>::load(row + i) : lanes<B>::load_tail(row + i, width - i, 0.0f);
+    const lanes<B> x =
+        i + lane_count <= width ? lanes<B>::load(row + i) : lanes<B>::load_tail(row + i, width - i, 0.0f);
     squares += x * x;
   }
   const float mean_square = sum_of(squares) / static_cast<float>(width);
   return mean_square > 0 ? 1.0f / std::sqrt(mean_square) : 1.0f;
 }
 
-template <std::size_t B>
-FRESHET_INLINE float row_distance(const float* row, std::size_t width, float scale, const float* mean,
-                                  const float* inv_var) {
+// The distance to the background, if there is one, is summed beside the first: a row is loaded once.
+template <std::size_t B, bool Relative>
+FRESHET_INLINE float row_distance(const distance_arguments& a, const float* row, float scale) {
   lanes<B> sum = lanes<B>::all(0.0f);
+  lanes<B> background = sum;
   std::size_t i = 0;
-  for (; i + lane_count <= width; i += lane_count) {
-    const lanes<B> d = lanes<B>::load(row + i) * scale - lanes<B>::load(mean + i);
-    sum += d * d * lanes<B>::load(inv_var + i);
+  for (; i + lane_count <= a.width; i += lane_count) {
+    const lanes<B> x = lanes<B>::load(row + i) * scale;
+    const lanes<B> d = x - lanes<B>::load(a.mean + i);
+    sum += d * d * lanes<B>::load(a.inv_var + i);
+    if constexpr (Relative) {
+      const lanes<B> e = x - lanes<B>::load(a.background_mean + i);
+      background += e * e * lanes<B>::load(a.background_inv_var + i);
+    }
   }
-  if (i < width) {
-    const std::size_t rest = width - i;
-    const lanes<B> d = lanes<B>::load_tail(row + i, rest, 0.0f) * scale - lanes<B>::load_tail(mean + i, rest, 0.0f);
-    sum += d * d * lanes<B>::load_tail(inv_var + i, rest, 0.0f);
+  if (i < a.width) {
+    const std::size_t rest = a.width - i;
+    const lanes<B> x = lanes<B>::load_tail(row + i, rest, 0.0f) * scale;
+    const lanes<B> d = x - lanes<B>::load_tail(a.mean + i, rest, 0.0f);
+    sum += d * d * lanes<B>::load_tail(a.inv_var + i, rest, 0.0f);
+    if constexpr (Relative) {
+      const lanes<B> e = x - lanes<B>::load_tail(a.background_mean + i, rest, 0.0f);
+      background += e * e * lanes<B>::load_tail(a.background_inv_var + i, rest, 0.0f);
+    }
   }
-  return sum_of(sum);
+  return Relative ? sum_of(sum) - sum_of(background) : sum_of(sum);
 }
 
 template <std::size_t B>
 FRESHET_INLINE void distance_body(const distance_arguments& a) {
   const float share = 1.0f / static_cast<float>(a.width);
+  const bool relative = a.background_mean != nullptr;
   for (std::size_t r = 0; r < a.rows; ++r) {
     const float* row = a.features + r * a.width;
     const float scale = a.unit ? unit_factor<B>(row, a.width) : 1.0f;
-    float score = row_distance<B>(row, a.width, scale, a.mean, a.inv_var);
-    if (a.background_mean != nullptr) {
-      score -= row_distance<B>(row, a.width, scale, a.background_mean, a.background_inv_var);
-    }
-    a.out[r] = score * share;
+    a.out[r] = (relative ? row_distance<B, true>(a, row, scale) : row_distance<B, false>(a, row, scale)) * share;
   }
 }
 FRESHET_LANES_KERNEL(distance_kernel, distance_body, (const distance_arguments& a), (a))
@@ -76,9 +85,9 @@ double reference_distance(const float* row, double scale, const gaussian& g) {
 
 void ensure_fit(const gaussian& source, const gaussian& background) {
   FRESHET_ENSURE(!source.empty() && source.inv_var.size() == source.width(), "a distance needs a source Gaussian");
-  FRESHET_ENSURE(background.empty() || (background.width() == source.width() &&
-                                        background.inv_var.size() == source.width()),
-                 "source and background Gaussians differ in width");
+  FRESHET_ENSURE(
+      background.empty() || (background.width() == source.width() && background.inv_var.size() == source.width()),
+      "source and background Gaussians differ in width");
 }
 
 float pooled_distance(const sample_view& view, const score_context& context, const gaussian& background) {

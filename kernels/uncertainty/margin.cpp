@@ -1,11 +1,11 @@
 #include "kernels/uncertainty/margin.hpp"
 
+#include "kernels/uncertainty/row_scan.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
-
-#include "kernels/uncertainty/row_scan.hpp"
 
 namespace freshet::uncertainty {
 namespace {
@@ -38,8 +38,9 @@ FRESHET_INLINE void margin_body(const float* logits, std::size_t rows, std::size
     out[r] = (s.others + (s.ties - 1.0f) + runner_up) / (s.others + s.ties);
   }
 }
-FRESHET_LANES_KERNEL(margin_kernel, margin_body, (const float* logits, std::size_t rows, std::size_t width, float* out),
-                     (logits, rows, width, out))
+FRESHET_WIDE_LANES_KERNEL(margin_kernel, margin_body,
+                          (const float* logits, std::size_t rows, std::size_t width, float* out),
+                          (logits, rows, width, out))
 
 }  // namespace
 

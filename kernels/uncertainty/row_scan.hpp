@@ -2,13 +2,20 @@
 // Included by .cpp files of this folder only.
 #pragma once
 
-#include <limits>
-
 #include "kernels/uncertainty/lanes.hpp"
+
+#include <limits>
 
 namespace freshet::uncertainty {
 
 inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
+
+/// Called for each vector of a row while arithmetic is the limit: by the time that the next row's
+/// maximum is sought, which is as fast as memory, it is in the cache. (An address past the last row
+/// is allowed: a prefetch touches nothing.)
+FRESHET_INLINE void fetch_next_row(const float* at, std::size_t width) noexcept {
+  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(at) + width * sizeof(float)));
+}
 
 /// Largest value of row [width], width > 0.
 template <std::size_t B>
@@ -35,15 +42,16 @@ FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float m
   lanes<B> below = zero;  // exact: a lane counts to 2^24
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
+    fetch_next_row(row + i, width);
     const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
-    others += where_less(d, zero, exponential(d));
-    below += where_less(d, zero, one);
+    others += where_negative(d, exponential(d));
+    below += where_negative(d, one);
   }
   if (i < width) {
     const lanes<B> valid = lanes<B>::ones(width - i);
     const lanes<B> d = (lanes<B>::load_tail(row + i, width - i, lowest_logit) - max) * inverse_temperature;
-    others += where_less(d, zero, exponential(d) * valid);
-    below += where_less(d, zero, valid);
+    others += where_negative(d, exponential(d) * valid);
+    below += where_negative(d, valid);
   }
   return {sum_of(others), static_cast<float>(width) - sum_of(below)};
 }

@@ -1,12 +1,12 @@
 // Scores of the answer: closed forms, brute force in long double, fast against reference.
-#include <limits>
-
 #include "kernels/uncertainty/confidence.hpp"
 #include "kernels/uncertainty/entropy.hpp"
 #include "kernels/uncertainty/gen.hpp"
 #include "kernels/uncertainty/margin.hpp"
 #include "kernels/uncertainty/scores.hpp"
 #include "tests/kernels/uncertainty/score_fixture.hpp"
+
+#include <limits>
 
 namespace freshet::uncertainty {
 namespace {
@@ -33,7 +33,9 @@ void confidence_reference(const float* z, std::size_t n, std::size_t v, float* o
 void confidence_fast(const float* z, std::size_t n, std::size_t v, float* o, instruction_set s) {
   min_entropy_rows(z, n, v, 0.1f, o, s);
 }
-void gen_reference(const float* z, std::size_t n, std::size_t v, float* o) { gen_rows_reference(z, n, v, 0.1f, 100, o); }
+void gen_reference(const float* z, std::size_t n, std::size_t v, float* o) {
+  gen_rows_reference(z, n, v, 0.1f, 100, o);
+}
 void gen_fast(const float* z, std::size_t n, std::size_t v, float* o, instruction_set s) {
   gen_rows(z, n, v, 0.1f, 100, o, s);
 }
@@ -89,6 +91,33 @@ TEST(answer_scores, all_instruction_sets_give_the_same_bits) {
   }
 }
 
+// The selection of the largest words goes by the maxima of columns: few words left, whole columns
+// without one, and many equal ones must not mislead it.
+TEST(answer_scores, rows_of_few_words_and_of_equal_words) {
+  const float no = -std::numeric_limits<float>::infinity();
+  rng g(14);
+  for (const std::size_t width : {std::size_t{1023}, std::size_t{3077}, std::size_t{9000}}) {
+    for (const double left : {0.5, 0.02, 0.005}) {
+      std::vector<float> z = normal_rows(g, width, 4.0);
+      for (float& word : z) {
+        if (g.uniform() > left) word = no;
+        word = std::round(word);
+      }
+      z[width / 3] = 1.0F;
+      for (const family& f : families) {
+        float expected = 0;
+        f.reference(z.data(), 1, width, &expected);
+        for (instruction_set set : instruction_sets()) {
+          float got = 0;
+          f.fast(z.data(), 1, width, &got, set);
+          EXPECT_NEAR(got, expected, 4 * (f.absolute + f.relative * expected))
+              << f.name << " width " << width << " " << left;
+        }
+      }
+    }
+  }
+}
+
 TEST(answer_scores, ties_and_minus_infinity) {
   const float no = -std::numeric_limits<float>::infinity();
   for (std::size_t width : odd_widths) {
@@ -118,7 +147,7 @@ TEST(answer_scores, uniform_rows_have_closed_forms) {
     EXPECT_NEAR(v, std::log(n), 1e-5);
     margin_rows(z.data(), 1, width, &v);
     EXPECT_NEAR(v, width > 1 ? 1.0 : 0.0, 1e-6);
-    gen_rows(z.data(), 1, width, 0.1f, 2000, &v);
+    gen_rows(z.data(), 1, width, 0.1f, 4000, &v);
     EXPECT_NEAR(v, width > 1 ? n * std::pow((1 / n) * (1 - 1 / n), 0.1) : 0.0, 1e-4 * n);
   }
 }

@@ -1,24 +1,26 @@
 // What the score tests share: odd sizes, random rows, and closeness with a named tolerance.
 #pragma once
 
-#include <gtest/gtest.h>
+#include "kernels/base/rng.hpp"
+#include "kernels/uncertainty/lanes.hpp"
 
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
-#include "kernels/base/rng.hpp"
-#include "kernels/uncertainty/lanes.hpp"
+#include <gtest/gtest.h>
 
 namespace freshet::uncertainty {
 
 /// Around the lane counts, primes, and beyond.
-inline const std::vector<std::size_t> odd_widths = {1,  2,  3,  5,  7,  8,  15,  16,  17,  31,  32,
-                                                    33, 47, 63, 64, 65, 97, 127, 128, 257, 1000, 1023};
+inline const std::vector<std::size_t> odd_widths = {1,  2,  3,  5,  7,  8,   15,  16,  17,  31,   32,   33,
+                                                    47, 63, 64, 65, 97, 127, 128, 257, 385, 1000, 1023, 3077};
 
 inline std::vector<instruction_set> instruction_sets() {
-  std::vector<instruction_set> sets = {instruction_set::baseline};
-  if (best_instruction_set() != instruction_set::baseline) sets.push_back(best_instruction_set());
+  std::vector<instruction_set> sets;
+  for (instruction_set set : {instruction_set::baseline, instruction_set::avx2, instruction_set::avx512}) {
+    if (set <= best_instruction_set()) sets.push_back(set);
+  }
   return sets;
 }
 
