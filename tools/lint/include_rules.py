@@ -27,11 +27,12 @@ LAYERS = {
     "topology/": TOPOLOGY,
     "actors/rt/": TOPOLOGY + ACTOR_SHEETS + ["actors/rt/"],
     "actors/port/": TOPOLOGY + ACTOR_SHEETS + ["actors/rt/", "actors/port/"],
+    "actors/store/": BASE + ["actors/store/"],
     # Puts roles together, so it knows them all.
     "actors/assembly/": [*CONFIG, *TOPOLOGY, "actors/"],
     # A role knows kernels, messages and the sheets; another role only by its messages ("OWN" is its own
     # folder, "TOP" files that stand directly in actors/).
-    "actors/": CONFIG + TOPOLOGY + ["actors/rt/", "OWN", "TOP"],
+    "actors/": CONFIG + TOPOLOGY + ["actors/rt/", "actors/store/", "OWN", "TOP"],
     "tools/": [""],
     "tests/": [""],
 }
@@ -40,6 +41,7 @@ LAYERS = {
 LIBRARIES = [
     ("CAF", r"caf/", ["actors/rt/", "actors/port/", "actors/protocols.hpp", "tests/"]),
     ("ZeroMQ", r"zmq(_addon)?\.h", ["actors/port/", "tools/", "tests/"]),
+    ("SQLite", r"sqlite3", ["actors/store/"]),
     ("toml++", r"toml\+\+|toml\.hpp", ["config/"]),
     ("MessagePack", r"msgpack", ["topology/wire/", "tests/"]),
     ("CLI11", r"CLI/", ["tools/"]),
