@@ -145,10 +145,11 @@ result<database> database::open(const std::filesystem::path& file, const migrati
                                         std::to_string(known) + ": it was written by a later one"};
   }
   for (std::int64_t step = version; step < known; ++step) {
-    FRESHET_TRY(out.in_transaction([&]() -> result<void> {
+    const auto taken = out.in_transaction([&]() -> result<void> {
       FRESHET_TRY(out.run(steps[static_cast<std::size_t>(step)]));
       return out.run("pragma user_version = " + std::to_string(step + 1));
-    }));
+    });
+    if (!taken.ok()) return taken.err();
   }
   return out;
 }
