@@ -14,6 +14,10 @@
 #include "kernels/base/clock.hpp"
 #include "topology/wire/parcel.hpp"
 
+namespace freshet::rt {
+struct child_spec;  // actors/rt/supervisor.hpp
+}
+
 namespace freshet::actors {
 
 /// PORT -> ROLE: decoded parcels that came in one round of the port, in order; `arrived` is when the
@@ -48,17 +52,35 @@ struct register_role {
   role_handle handle;
   std::shared_ptr<std::atomic<std::int64_t>> waiting;
 };
+/// NODE -> PORT: the role is gone for good; what still comes for it is counted as "no such role".
+struct forget_role {
+  std::string role;
+};
 /// NODE -> PORT: a peer that is reached at `endpoint`; replaces what was known of it.
 struct connect_peer {
   std::string node;
   std::string endpoint;
 };
 
-using port_handle = rt::protocol<void(send_parcels), void(register_role), void(connect_peer), void(stop),
-                                 std::string(get_stats)>;
+/// NODE -> PORT: do not dial this peer any more.
+struct disconnect_peer {
+  std::string node;
+};
+
+using port_handle = rt::protocol<void(send_parcels), void(register_role), void(forget_role), void(connect_peer),
+                                 void(disconnect_peer), void(stop), std::string(get_stats)>;
 
 /// NODE -> SUPERVISOR: stop all children in order; `at_once` kills what does not.
 struct stop_children {
+  bool at_once = false;
+};
+/// NODE -> SUPERVISOR: start this child too, or again under a name whose last child has ended.
+struct add_child {
+  std::shared_ptr<const rt::child_spec> spec;
+};
+/// NODE -> SUPERVISOR: stop the child of that name for good; `at_once` kills it.
+struct end_child {
+  std::string name;
   bool at_once = false;
 };
 /// SUPERVISOR -> itself: a back-off has passed.
@@ -66,7 +88,7 @@ struct restart_child {
   std::uint64_t index = 0;
 };
 
-using supervisor_handle = rt::protocol<void(stop_children), void(restart_child)>;
+using supervisor_handle = rt::protocol<void(stop_children), void(add_child), void(end_child), void(restart_child)>;
 
 }  // namespace freshet::actors
 
@@ -80,6 +102,10 @@ FRESHET_LOCAL_MESSAGE(freshet::actors::register_role)
 FRESHET_LOCAL_MESSAGE(freshet::actors::connect_peer)
 FRESHET_LOCAL_MESSAGE(freshet::actors::stop_children)
 FRESHET_LOCAL_MESSAGE(freshet::actors::restart_child)
+FRESHET_LOCAL_MESSAGE(freshet::actors::forget_role)
+FRESHET_LOCAL_MESSAGE(freshet::actors::disconnect_peer)
+FRESHET_LOCAL_MESSAGE(freshet::actors::add_child)
+FRESHET_LOCAL_MESSAGE(freshet::actors::end_child)
 
 // One block of type numbers for the whole engine; append only.
 CAF_BEGIN_TYPE_ID_BLOCK(freshet, first_custom_type_id)
@@ -93,4 +119,8 @@ CAF_ADD_TYPE_ID(freshet, (freshet::actors::register_role))
 CAF_ADD_TYPE_ID(freshet, (freshet::actors::connect_peer))
 CAF_ADD_TYPE_ID(freshet, (freshet::actors::stop_children))
 CAF_ADD_TYPE_ID(freshet, (freshet::actors::restart_child))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::forget_role))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::disconnect_peer))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::add_child))
+CAF_ADD_TYPE_ID(freshet, (freshet::actors::end_child))
 CAF_END_TYPE_ID_BLOCK(freshet)

@@ -29,8 +29,9 @@ using maker = std::function<result<std::unique_ptr<role_core>>()>;
 
 /// The first core is made now, so that what is wrong is found before anything runs; restarts make
 /// their own, and what fails then is the supervisor's.
-result<rt::core_factory> factory_of(maker make) {
+result<rt::core_factory> factory_of(maker make, bool keep_first) {
   FRESHET_TRY_ASSIGN(auto first, make());
+  if (!keep_first) first.reset();
   auto ready = std::make_shared<std::unique_ptr<role_core>>(std::move(first));
   return rt::core_factory([make = std::move(make), ready]() -> std::unique_ptr<role_core> {
     if (*ready) return std::move(*ready);
@@ -131,7 +132,7 @@ address the(const topology::graph& g, role_kind kind) {
 
 }  // namespace
 
-result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
+result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
   const config::distiller_settings& distilling = distiller_of(graph_);
   const model::lora_spec lora = lora_of(distilling);
   const auto line = [&]() -> result<student_line> {
@@ -151,7 +152,11 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       const auto devices = graph_.roles_of(role_kind::device);
       stream_place place;
       place.devices = static_cast<std::uint32_t>(devices.size());
-      while (place.index < devices.size() && devices[place.index]->where() != spec.where()) ++place.index;
+      if (s.source.from == "scenes") {
+        place.index = spec.device.value - 1;   // a world of its own, whoever else comes and goes
+      } else {
+        while (place.index < devices.size() && devices[place.index]->where() != spec.where()) ++place.index;
+      }
       FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(s.model));
       if (!config.vision) return error{errc::unsupported, s.model + ": the student needs a vision tower"};
       place.side = static_cast<int>(config.vision->image_size);
@@ -188,7 +193,9 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       intake_options o;
       o.teacher = the(graph_, role_kind::teacher);
       o.distiller = the(graph_, role_kind::distiller);
-      for (const auto* device : graph_.roles_of(role_kind::device)) o.expected_devices.push_back(device->device);
+      // Only a bench waits for all of them; otherwise devices come and go.
+      if (first_of(graph_, role_kind::bench))
+        for (const auto* device : graph_.roles_of(role_kind::device)) o.expected_devices.push_back(device->device);
       o.queue_samples = s.queue_limit;
       o.lease_timeout = s.lease_timeout;
       make = [o]() mutable {
@@ -311,7 +318,7 @@ result<rt::role_spec> assembly::role(const topology::role_spec& spec) {
       break;
     }
   }
-  FRESHET_TRY_ASSIGN(out.factory, factory_of(std::move(make)));
+  FRESHET_TRY_ASSIGN(out.factory, factory_of(std::move(make), options_.keep_first));
   return out;
 }
 
@@ -334,7 +341,7 @@ result<rt::node_options> assembly::node(const std::string& name) {
     out.report_period = std::get<config::stats_settings>(r->settings).report_interval;
   }
   for (const topology::role_spec* r : graph_.roles_on(name)) {
-    auto made = role(*r);
+    auto made = role_of(*r);
     if (!made.ok()) return error{made.err().code, r->where().text() + ": " + made.err().context};
     out.roles.push_back(std::move(made).value());
   }

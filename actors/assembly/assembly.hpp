@@ -20,6 +20,9 @@ namespace freshet::actors {
 struct assembly_options {
   /// Makes the core of a role of kind `bench`; unset where there is none.
   std::function<std::unique_ptr<role_core>()> bench;
+  /// Whether what is made to see that it can be made is what then runs. Not while a former maker of the
+  /// same role still runs: both would hold the same files.
+  bool keep_first = true;
 };
 
 class assembly {
@@ -29,13 +32,14 @@ class assembly {
 
   /// All that rt::node needs to run this node: endpoints, peers, and a factory for each role.
   result<rt::node_options> node(const std::string& name);
+  /// One role of the topology.
+  result<rt::role_spec> role_of(const topology::role_spec& spec);
 
   /// Values of the student's trainable set, and their size as fp16: what a refresh is compared to.
   result<std::uint64_t> adapter_values();
 
  private:
   struct cache;
-  result<rt::role_spec> role(const topology::role_spec& spec);
   topology::graph graph_;
   assembly_options options_;
   std::unique_ptr<cache> cache_;

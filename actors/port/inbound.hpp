@@ -44,6 +44,7 @@ class inbound {
   explicit inbound(setup s);
 
   void register_role(const std::string& role, receiver to);
+  void forget_role(const std::string& role) { roles_.erase(role); }
   /// `node` is who must have sent it; `sender` is what a cut-off goes by (a routing id, a peer).
   consequence take(received message, const std::string& node, const std::string& sender, time_point now);
   /// Ends a round: what is not urgent goes to its roles now, all of one role together.

@@ -37,6 +37,8 @@ class outbound {
   outbound(setup s, zmq::socket_t& router) : setup_(std::move(s)), router_(router) {}
 
   result<void> connect(const std::string& node, const std::string& endpoint);
+  /// What waits for it goes too: the links of whoever still speaks to it send again.
+  void disconnect(const std::string& node) { configured_.erase(node); }
   /// `node` spoke with this routing id; replies go there unless it has a dealer.
   void learn(const std::string& node, const std::string& routing_id, time_point now);
 

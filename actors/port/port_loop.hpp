@@ -41,7 +41,9 @@ class port_loop {
   /// Endpoints as bound. After an error nothing is open.
   result<std::vector<std::string>> open();
   void register_role(const std::string& role, receiver to) { inbound_.register_role(role, std::move(to)); }
+  void forget_role(const std::string& role) { inbound_.forget_role(role); }
   void connect(const std::string& node, const std::string& endpoint);
+  void disconnect(const std::string& node) { outbound_->disconnect(node); }
   void submit(const std::vector<topology::parcel>& parcels);
 
   /// Waits for the wake, the sockets or a time; then receives and reports.

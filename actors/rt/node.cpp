@@ -65,6 +65,8 @@ child_spec child_of(system& engine, const node_options& o, const role_spec& role
 }  // namespace
 
 struct node::state {
+  system* engine = nullptr;
+  node_options options;   // without its first roles
   std::string name;
   std::shared_ptr<opened_port> port;
   std::shared_ptr<supervision_board> board;
@@ -92,6 +94,9 @@ result<std::unique_ptr<node>> node::start(system& engine, transport& links, node
   s->board = std::make_shared<supervision_board>(std::move(names));
   supervision.board = s->board;
   s->supervisor = spawn_supervisor(engine, std::move(supervision));
+  s->engine = &engine;
+  s->options = std::move(options);
+  s->options.roles.clear();
   return std::unique_ptr<node>(new node(std::move(s)));
 }
 
@@ -129,6 +134,28 @@ const std::vector<std::string>& node::endpoints() const { return state_->port->e
 
 void node::connect(const std::string& peer, const std::string& endpoint) {
   caf::anon_send(state_->port->handle, actors::connect_peer{peer, endpoint});
+}
+
+void node::disconnect(const std::string& peer) { caf::anon_send(state_->port->handle, actors::disconnect_peer{peer}); }
+
+void node::start_role(role_spec role) {
+  auto& s = *state_;
+  auto child = child_of(*s.engine, s.options, role, s.port->handle);
+  caf::anon_send(s.supervisor, actors::add_child{std::make_shared<const child_spec>(std::move(child))});
+  // Whoever stops it next must not take the end of the one before for its own.
+  FRESHET_ENSURE(s.board->wait_until_started(role.name, default_stop_deadline), "a supervisor starts what it is told");
+}
+
+bool node::stop_role(const std::string& role, std::chrono::milliseconds deadline) {
+  auto& s = *state_;
+  caf::anon_send(s.supervisor, actors::end_child{role, false});
+  const bool in_time = s.board->wait_until_ended(role, deadline);
+  if (!in_time) {
+    caf::anon_send(s.supervisor, actors::end_child{role, true});
+    s.board->wait_until_ended(role, port_margin);
+  }
+  caf::anon_send(s.port->handle, actors::forget_role{role});
+  return in_time;
 }
 
 traffic_snapshot node::traffic() const { return state_->port->traffic->snapshot(); }

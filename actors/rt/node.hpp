@@ -78,6 +78,11 @@ class node {
   /// As bound, in the order of `listen`.
   [[nodiscard]] const std::vector<std::string>& endpoints() const;
   void connect(const std::string& peer, const std::string& endpoint);
+  void disconnect(const std::string& peer);
+  /// One more role, or another one in place of a stopped one of that name.
+  void start_role(role_spec role);
+  /// Stops a role for good: in order, and at once when that takes longer than `deadline`. False when it did.
+  bool stop_role(const std::string& role, std::chrono::milliseconds deadline);
   [[nodiscard]] traffic_snapshot traffic() const;
   [[nodiscard]] std::vector<child_health> health() const;
   /// True once a role has been given up, or the port has ended by itself.

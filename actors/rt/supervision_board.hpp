@@ -24,6 +24,8 @@ class supervision_board {
  public:
   explicit supervision_board(std::vector<std::string> names);
 
+  /// One more; returns its number. Called by the supervisor only, which counts likewise.
+  std::size_t add(std::string name);
   template <class F>
   void update(std::size_t child, F change) {
     {
@@ -33,6 +35,10 @@ class supervision_board {
     changed_.notify_all();
   }
   [[nodiscard]] std::vector<child_health> snapshot() const;
+  /// False when there is no child of that name that has begun to live after `timeout`.
+  bool wait_until_started(const std::string& name, std::chrono::milliseconds timeout) const;
+  /// False when the child of that name is neither stopped nor given up after `timeout`.
+  bool wait_until_ended(const std::string& name, std::chrono::milliseconds timeout) const;
   /// False when some child is neither stopped nor given up after `timeout`.
   bool wait_until_all_ended(std::chrono::milliseconds timeout) const;
 

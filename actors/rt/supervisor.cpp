@@ -10,6 +10,8 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include "kernels/base/check.hpp"
+
 namespace freshet::rt {
 
 namespace {
@@ -21,6 +23,7 @@ struct child {
   restart_budget budget;
   role_handle handle;     // empty while none runs
   std::uint64_t restarts = 0;
+  bool ending = false;    // for good, whatever it ends with
 };
 
 struct supervisor_state {
@@ -81,7 +84,7 @@ void child_down(supervisor_pointer self, const caf::down_msg& down) {
     auto& c = s.children[i];
     if (!c.handle || c.handle.address() != down.source) continue;
     c.handle = nullptr;
-    if (s.stopping || ended_in_order(down.reason))
+    if (s.stopping || c.ending || ended_in_order(down.reason))
       s.setup->board->update(i, [](child_health& h) { h.state = child_state::stopped; });
     else
       child_failed(self, i, self->system().render(down.reason));
@@ -107,6 +110,37 @@ void stop_all(supervisor_pointer self, bool at_once) {
   end_if_done(self);
 }
 
+void add(supervisor_pointer self, const child_spec& spec) {
+  auto& s = self->state;
+  if (s.stopping) return;
+  std::size_t index = 0;
+  while (index < s.children.size() && s.children[index].spec.name != spec.name) ++index;
+  if (index == s.children.size()) {
+    s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0, false});
+    const std::size_t on_board = s.setup->board->add(spec.name);
+    FRESHET_ENSURE(on_board == index, "the board counts as its supervisor does");
+  } else {
+    FRESHET_ENSURE(!s.children[index].handle, "the last child of that name has ended");
+    s.children[index] = {spec, restart_budget(spec.limits), role_handle{}, 0, false};
+  }
+  start_child(self, index);
+}
+
+void end(supervisor_pointer self, const end_child& what) {
+  auto& s = self->state;
+  for (std::size_t i = 0; i < s.children.size(); ++i) {
+    auto& c = s.children[i];
+    if (c.spec.name != what.name) continue;
+    c.ending = true;
+    if (!c.handle)
+      s.setup->board->update(i, [](child_health& h) { h.state = child_state::stopped; });
+    else if (what.at_once)
+      self->send_exit(c.handle, caf::exit_reason::kill);
+    else
+      self->send(c.handle, stop{});
+  }
+}
+
 supervisor_handle::behavior_type supervise(supervisor_pointer self, system* home,
                                            std::shared_ptr<const supervisor_setup> setup) {
   auto& s = self->state;
@@ -114,13 +148,15 @@ supervisor_handle::behavior_type supervise(supervisor_pointer self, system* home
   s.clock = home->clock();
   s.log = home->log();
   self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
-  for (const auto& spec : setup->children) s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0});
+  for (const auto& spec : setup->children) s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0, false});
   for (std::size_t i = 0; i < s.children.size(); ++i) start_child(self, i);
   return {
       [self](stop_children what) { stop_all(self, what.at_once); },
+      [self](const add_child& what) { add(self, *what.spec); },
+      [self](const end_child& what) { end(self, what); },
       [self](restart_child what) {
         auto& c = self->state.children[what.index];
-        if (self->state.stopping || c.handle) return;
+        if (self->state.stopping || c.ending || c.handle) return;
         ++c.restarts;
         start_child(self, what.index);
       },

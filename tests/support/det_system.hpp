@@ -54,7 +54,9 @@ inline actors::port_handle::behavior_type hub_port(actors::port_handle::stateful
         }
       },
       [node, shared](const actors::register_role& m) { shared->roles[{node, m.role}] = m; },
+      [](const actors::forget_role&) {},
       [](const actors::connect_peer&) {},
+      [](const actors::disconnect_peer&) {},
       [self, shared](actors::stop) {
         shared->roles.clear();
         self->quit();

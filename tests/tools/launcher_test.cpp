@@ -87,6 +87,42 @@ TEST(launcher, what_is_killed_starts_again_and_a_signal_stops_all) {
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
 }
 
+TEST(launcher, follows_the_set_of_processes_that_is_wanted) {
+  const temporary_folder folder;
+  const auto life = [&](const std::string& name) {
+    return shell(name, "echo $$ >> " + (folder / name) + "; trap 'echo stopped >> " + (folder / name) +
+                           "; exit 0' TERM; while :; do sleep 0.02; done");
+  };
+  launch_options o = options({life("a"), life("b")});
+  const auto lines = [&](const std::string& name) {
+    const std::string text = read(folder / name);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  int asked = 0;
+  o.wanted = [&]() -> std::optional<std::vector<node_command>> {
+    // Once both run: without b, with c.
+    if (asked == 0 && lines("a") == 1 && lines("b") == 1) {
+      asked = 1;
+      std::this_thread::sleep_for(milliseconds(300));   // their traps are set
+      return std::vector<node_command>{life("a"), life("c")};
+    }
+    return std::nullopt;
+  };
+  process_signals signals;
+  o.on_report = [&] {
+    if (asked == 1 && lines("c") == 1 && lines("b") == 2) {
+      asked = 2;
+      std::this_thread::sleep_for(milliseconds(300));
+      ::raise(SIGTERM);
+    }
+  };
+  EXPECT_EQ(launch(o, signals), exit_ok);
+  EXPECT_EQ(asked, 2);
+  EXPECT_NE(read(folder / "b").find("stopped"), std::string::npos);
+  EXPECT_EQ(lines("a"), 2) << "a was left alone until the end";
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+}
+
 TEST(launcher, the_agreed_time_ends_all) {
   launch_options o = options({shell("a", "trap 'exit 0' TERM; while :; do sleep 0.02; done")});
   o.run_for = milliseconds(300);

@@ -113,7 +113,7 @@ INSTANTIATE_TEST_SUITE_P(
         wrong{good + "[[roles]]\nkind = \"distiller\"\nnode = \"cloud\"\nname = \"other\"\n",
               "t.toml:27:1: roles: a second distiller, cloud/other; there must be one only (line 18)"},
         wrong{good + "[[roles]]\nkind = \"stats\"\nnode = \"cloud\"\nname = \"port\"\n",
-              "t.toml:30:8: roles.name: \"port\" is the name of every node's own port; choose another"},
+              "t.toml:30:8: roles.name: \"port\" is the name of what every node has itself; choose another"},
         wrong{good + "[[roles]]\nkind = \"stats\"\nnode = \"cloud\"\ndevice_id = 3\n",
               "t.toml:30:13: roles.device_id: only devices have a number; this is a stats"},
         wrong{good + "[[roles]]\nkind = \"device\"\nnode = \"edge\"\nname = \"b\"\ndevice_id = 1\n",

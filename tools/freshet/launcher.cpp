@@ -12,23 +12,25 @@ using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
 struct node_process {
-  const node_command* command;
+  node_command command;
   restart_plan plan;
   std::optional<child_process> child;
   clock::time_point start_at;   ///< while there is no child
+  std::optional<clock::time_point> kill_at = std::nullopt;   ///< it leaves: what enforces that
 };
 
 class launcher {
  public:
   launcher(const launch_options& options, process_signals& signals) : options_(options), signals_(signals) {
     for (const node_command& command : options.nodes)
-      nodes_.push_back({&command, restart_plan(options.limits), std::nullopt, clock::now()});
+      nodes_.push_back(fresh(command));
     begun_ = clock::now();
     report_at_ = begun_ + options.report_every;
   }
 
   exit_code run() {
     while (!stopping_) {
+      adjust();
       start_due();
       reap();
       if (stopping_) break;
@@ -46,41 +48,79 @@ class launcher {
   }
 
  private:
+  [[nodiscard]] node_process fresh(const node_command& command) const {
+    return {command, restart_plan(options_.limits), std::nullopt, clock::now()};
+  }
+
+  /// Makes the set of processes what it should be.
+  void adjust() {
+    if (const auto wanted = options_.wanted()) {
+      for (node_process& n : nodes_) {
+        const bool stays = std::any_of(wanted->begin(), wanted->end(),
+                                       [&](const node_command& c) { return c.node == n.command.node; });
+        if (stays || n.kill_at) continue;
+        options_.on_event("node " + n.command.node + " is not wanted any more; stopping it");
+        if (n.child) n.child->signal(SIGTERM);
+        n.kill_at = clock::now() + options_.limits.stop_within;
+      }
+      for (const node_command& command : *wanted) {
+        const auto known = std::find_if(nodes_.begin(), nodes_.end(), [&](const node_process& n) {
+          return n.command.node == command.node && !n.kill_at;
+        });
+        if (known == nodes_.end())
+          nodes_.push_back(fresh(command));
+        else
+          known->command = command;
+      }
+    }
+    for (auto n = nodes_.begin(); n != nodes_.end();) {
+      if (n->kill_at && n->child && clock::now() >= *n->kill_at) n->child->signal(SIGKILL);
+      if (n->kill_at && n->child && n->child->ended()) n->child.reset();
+      n = n->kill_at && !n->child ? nodes_.erase(n) : std::next(n);
+    }
+  }
+
   void start_due() {
     for (node_process& n : nodes_) {
+      if (n.kill_at) continue;
+      // One of that name that still leaves has its files and its socket.
+      if (std::any_of(nodes_.begin(), nodes_.end(), [&](const node_process& other) {
+            return other.kill_at && other.command.node == n.command.node;
+          }))
+        continue;
       if (n.child || clock::now() < n.start_at) continue;
-      auto started = child_process::start(n.command->arguments, n.command->log_file);
+      auto started = child_process::start(n.command.arguments, n.command.log_file);
       if (!started) {
-        options_.on_event("node " + n.command->node + ": " + started.err().text());
+        options_.on_event("node " + n.command.node + ": " + started.err().text());
         give_up();
         return;
       }
       n.child.emplace(std::move(started).value());
       n.plan.started(clock::now());
-      options_.on_event("node " + n.command->node + " runs as process " + std::to_string(n.child->pid()));
+      options_.on_event("node " + n.command.node + " runs as process " + std::to_string(n.child->pid()));
     }
   }
 
   void reap() {
     for (node_process& n : nodes_) {
-      if (!n.child) continue;
+      if (!n.child || n.kill_at) continue;
       const auto how = n.child->ended();
       if (!how) continue;
       n.child.reset();
       const auto delay = n.plan.ended(clock::now(), *how);
       if (!delay) {
-        options_.on_event("node " + n.command->node + " ended with " + how->text() + " and is given up" + see_log(n));
+        options_.on_event("node " + n.command.node + " ended with " + how->text() + " and is given up" + see_log(n));
         give_up();
         return;
       }
       n.start_at = clock::now() + *delay;
-      options_.on_event("node " + n.command->node + " ended with " + how->text() + "; it starts again in " +
+      options_.on_event("node " + n.command.node + " ended with " + how->text() + "; it starts again in " +
                         std::to_string(delay->count()) + " ms" + see_log(n));
     }
   }
 
   static std::string see_log(const node_process& n) {
-    return n.command->log_file.empty() ? "" : "; its words are in " + n.command->log_file;
+    return n.command.log_file.empty() ? "" : "; its words are in " + n.command.log_file;
   }
 
   void give_up() {
@@ -115,7 +155,7 @@ class launcher {
         killed = true;
         for (node_process& n : nodes_) {
           if (!n.child) continue;
-          options_.on_event("node " + n.command->node + " has not stopped in time; it is killed");
+          options_.on_event("node " + n.command.node + " has not stopped in time; it is killed");
           n.child->signal(SIGKILL);
         }
         if (verdict_ == exit_ok) verdict_ = exit_not_in_time;
@@ -133,9 +173,10 @@ class launcher {
   milliseconds until_next() const {
     auto next = report_at_;
     for (const node_process& n : nodes_)
-      if (!n.child) next = std::min(next, n.start_at);
+      if (!n.child && !n.kill_at) next = std::min(next, n.start_at);
     if (options_.run_for) next = std::min(next, begun_ + *options_.run_for);
-    return std::clamp(std::chrono::ceil<milliseconds>(next - clock::now()), milliseconds(1), milliseconds(60'000));
+    // The set of wanted processes gives no signal when it changes.
+    return std::clamp(std::chrono::ceil<milliseconds>(next - clock::now()), milliseconds(1), milliseconds(200));
   }
 
   const launch_options& options_;

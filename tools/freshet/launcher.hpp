@@ -25,6 +25,9 @@ struct launch_options {
   launch_limits limits;
   std::optional<std::chrono::milliseconds> run_for;   ///< then a stop in order; from the first start on
   std::chrono::milliseconds report_every{1000};
+  /// Asked often: another set of processes that should run, when it has changed. What is no longer in it
+  /// stops in order; what stays is left alone, and started with the new command when it is started again.
+  std::function<std::optional<std::vector<node_command>>()> wanted = [] { return std::nullopt; };
   /// What happened, as a sentence for people.
   std::function<void(const std::string&)> on_event = [](const std::string&) {};
   /// Called about every report_every while all is meant to run. May block for a moment.

@@ -77,8 +77,10 @@ void check_roles(const graph& g, config::problems& out) {
       out.add(role.name_at, "roles.name",
               text_literal(role.name) + " is taken on node " + role.node + line_of(first->second) +
                   "; give it another name, or one entry and replicas = 2");
-    if (role.name == "port")
-      out.add(role.name_at, "roles.name", "\"port\" is the name of every node's own port; choose another");
+    for (const char* taken : {"port", "agent", "control"})
+      if (role.name == taken)
+        out.add(role.name_at, "roles.name",
+                text_literal(role.name) + " is the name of what every node has itself; choose another");
     if (role.kind() == role_kind::device) {
       const auto [other, unused] = devices.emplace(role.device.value, &role);
       if (!unused)

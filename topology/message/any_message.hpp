@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "topology/message/address.hpp"
+#include "topology/message/changes.hpp"
 #include "topology/message/control.hpp"
 #include "topology/message/samples.hpp"
 #include "topology/message/updates.hpp"
@@ -52,13 +53,18 @@ FRESHET_MESSAGE(device_report, 33, control)
 FRESHET_MESSAGE(artefact_offer, 34, control)
 FRESHET_MESSAGE(chunk_request, 35, control)
 FRESHET_MESSAGE(artefact_chunk, 36, pulled)
+FRESHET_MESSAGE(operator_request, 40, control)
+FRESHET_MESSAGE(operator_answer, 41, control)
+FRESHET_MESSAGE(topology_order, 42, control)
+FRESHET_MESSAGE(node_report, 43, control)
 #undef FRESHET_MESSAGE
 
 using any_message =
     std::variant<link_hello, link_ack, error_reply, stats_request, stats_snapshot, role_report, pace, paced,
                  tick_learned, stop_request, observation_batch, uts_batch, label_request, labelled_batch,
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
-                 chunk_request, artefact_chunk>;
+                 chunk_request, artefact_chunk, operator_request, operator_answer,
+                 topology_order, node_report>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);

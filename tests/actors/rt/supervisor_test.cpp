@@ -110,6 +110,43 @@ TEST_F(supervisor, stops_children_in_order_and_ends_itself) {
   EXPECT_EQ(std::count(left.begin(), left.end(), "n/supervisor"), 0);
 }
 
+TEST_F(supervisor, takes_children_in_and_lets_them_go_while_it_runs) {
+  auto a = std::make_shared<bool>(false), b = std::make_shared<bool>(false);
+  supervise({child("a", a)});
+  caf::anon_send(handle, actors::add_child{std::make_shared<const child_spec>(child("b", b))});
+  dispatch_all();
+  EXPECT_EQ(starts["b"], 1);
+  EXPECT_TRUE(board->wait_until_started("b", 0ms));
+  caf::anon_send(handle, actors::end_child{"a", false});
+  dispatch_all();
+  EXPECT_EQ(*stopped, 1);
+  EXPECT_TRUE(board->wait_until_ended("a", 0ms));
+  EXPECT_FALSE(board->wait_until_ended("b", 0ms));
+  advance(1s, 10ms);
+  EXPECT_EQ(starts["a"], 1);   // ended for good
+
+  // Another one under the same name; killed, it is not taken for a failure.
+  caf::anon_send(handle, actors::add_child{std::make_shared<const child_spec>(child("a", a))});
+  dispatch_all();
+  EXPECT_EQ(starts["a"], 2);
+  EXPECT_EQ(board->snapshot()[0].state, child_state::running);
+  caf::anon_send(handle, actors::end_child{"a", true});
+  dispatch_all();
+  advance(1s, 10ms);
+  EXPECT_EQ(board->snapshot()[0].state, child_state::stopped);
+  EXPECT_EQ(starts["a"], 2);
+
+  // One that backs off is let go too.
+  *b = true;
+  advance(110ms);
+  EXPECT_EQ(board->snapshot()[1].state, child_state::backing_off);
+  caf::anon_send(handle, actors::end_child{"b", false});
+  dispatch_all();
+  advance(1s, 10ms);
+  EXPECT_EQ(starts["b"], 1);
+  EXPECT_EQ(board->snapshot()[1].state, child_state::stopped);
+}
+
 TEST_F(supervisor, a_child_whose_factory_throws_is_a_failed_child) {
   auto spec = child("x", std::make_shared<bool>(false));
   auto made = std::make_shared<int>(0);

@@ -18,12 +18,15 @@
 #include "tools/freshet/display.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/launcher.hpp"
+#include "tools/freshet/node_list.hpp"
 #include "tools/freshet/paths.hpp"
 #include "tools/freshet/process_signals.hpp"
 #include "tools/freshet/run_node.hpp"
 #include "tools/freshet/stats_client.hpp"
 #include "tools/freshet/stop_token.hpp"
 #include "topology/graph/endpoint.hpp"
+#include "topology/graph/load.hpp"
+#include "topology/graph/plan.hpp"
 
 namespace freshet::cli {
 namespace {
@@ -35,16 +38,37 @@ struct run_options {
   std::string run_for;
   std::string node;
   std::string log = "files";
+  node_start start;   ///< said by the launcher to its nodes
 
   [[nodiscard]] std::optional<milliseconds> duration() const { return config::parse_duration(run_for); }
 };
+
+result<topology::graph> graph_of(const actors::revision& r, const std::string& state_dir) {
+  topology::load_options load;
+  load.file = r.file;
+  load.base_dir = r.base_dir;
+  load.state_dir = state_dir;
+  return topology::load_graph(r.text, load);
+}
 
 std::string duration_problem(const std::string& text) {
   if (config::parse_duration(text)) return "";
   return "\"" + text + "\" is not a duration such as 500ms, 60s, 5m or 1h";
 }
 
-int run_one(const run_options& options, const topology::graph& graph) {
+int run_one(const run_options& options, chosen_topology topology) {
+  topology::graph graph = std::move(topology.graph);
+  node_start start = options.start;
+  // Alone on its host, the node that decides on changes keeps their history itself.
+  if (start.revision == 0 && options.node == topology::control_node(graph)) {
+    if (const auto made = make_folder(graph.state_dir); !made) return report(made.err());
+    const auto current = begin_revision(graph.state_dir, topology.text, graph.file, working_dir());
+    if (!current) return report(current.err());
+    auto now = graph_of(*current, graph.state_dir);
+    if (!now) return report(now.err());
+    start.revision = current->number;
+    graph = std::move(now).value();
+  }
   if (graph.find_node(options.node) == nullptr) {
     std::vector<std::string> names;
     for (const auto& node : graph.nodes) names.push_back(node.name);
@@ -56,7 +80,7 @@ int run_one(const run_options& options, const topology::graph& graph) {
   if (const auto d = options.duration()) deadline = stop_token::clock::now() + *d;
   const stop_source source(deadline);
   const process_signals signals([&source] { source.request_stop(); });
-  return run_node(graph, options.node, source.token());
+  return run_node(graph, options.node, start, source.token());
 }
 
 /// A process cannot reach into another: found before anything starts.
@@ -73,8 +97,11 @@ std::optional<error> unreachable_endpoint(const topology::graph& graph) {
 /// Looks at the daemon's figures once in a while and shows them.
 class watcher {
  public:
-  watcher(const topology::graph& graph, stats_client client, display& screen)
-      : graph_(graph), client_(std::move(client)), screen_(screen) {}
+  watcher(topology::graph graph, stats_client client, display& screen)
+      : graph_(std::move(graph)), client_(std::move(client)), screen_(screen) {}
+
+  /// What runs has changed.
+  void follow(topology::graph graph) { graph_ = std::move(graph); }
 
   void look() {
     const auto document = client_.fetch(milliseconds(300));
@@ -94,7 +121,7 @@ class watcher {
 
  private:
   static constexpr int patience = 20;
-  const topology::graph& graph_;
+  topology::graph graph_;
   stats_client client_;
   display& screen_;
   progress_view view_;
@@ -102,34 +129,58 @@ class watcher {
   int failures_ = 0;
 };
 
-int run_all(const run_options& options, const chosen_topology& topology) {
-  const topology::graph& graph = topology.graph;
-  if (const auto wrong = unreachable_endpoint(graph)) return report(*wrong);
-  if (const auto made = make_folder(graph.state_dir); !made) return report(made.err());
-  const auto lock = state_lock::take(graph.state_dir);
-  if (!lock) return report(lock.err());
-  // Nodes read a copy: a process that is started again finds what the first one found, and `status` finds it.
-  const std::string document = document_in(graph.state_dir);
-  if (const auto written = write_file(document, topology.text); !written) return report(written.err());
-
-  launch_options launch;
-  launch.run_for = options.duration();
-  for (const auto& node : graph.nodes) {
+/// The processes that CONTROL wants on this host.
+result<std::vector<node_command>> commands_of(const std::string& state_dir, const std::string& log) {
+  FRESHET_TRY_ASSIGN(const auto listed, read_node_list(state_dir));
+  std::vector<node_command> out;
+  for (const listed_node& node : listed) {
     node_command command;
     command.node = node.name;
-    command.arguments = {"/proc/self/exe", "run", "--node", node.name, "--config", document, "--state", graph.state_dir};
-    if (options.log == "files") {
-      const std::string folder = graph.state_dir + "/" + node.name;
-      if (const auto made = make_folder(folder); !made) return report(made.err());
+    command.arguments = {"/proc/self/exe", "run",         "--node",      node.name,     "--config",
+                         node.document,    "--state",     state_dir,     "--base-dir",  node.base_dir,
+                         "--revision",     std::to_string(node.revision)};
+    if (node.await) command.arguments.emplace_back("--await");
+    if (log == "files") {
+      const std::string folder = state_dir + "/" + node.name;
+      FRESHET_TRY(make_folder(folder));
       command.log_file = folder + "/log";
     }
-    launch.nodes.push_back(std::move(command));
-    // Each node enforces its own bound; the launcher's lies behind the last of them.
-    launch.limits.stop_within = std::max(launch.limits.stop_within, node.stop_within + milliseconds(2000));
+    out.push_back(std::move(command));
   }
+  return out;
+}
+
+int run_all(const run_options& options, const chosen_topology& topology) {
+  const std::string& state = topology.graph.state_dir;
+  if (const auto made = make_folder(state); !made) return report(made.err());
+  const auto lock = state_lock::take(state);
+  if (!lock) return report(lock.err());
+  const auto current = begin_revision(state, topology.text, topology.graph.file, working_dir());
+  if (!current) return report(current.err());
+  auto loaded = graph_of(*current, state);
+  if (!loaded) return report(loaded.err());
+  const topology::graph graph = std::move(loaded).value();
+  if (const auto wrong = unreachable_endpoint(graph)) return report(*wrong);
+  std::vector<actors::wanted_node> first;
+  for (const auto& node : graph.nodes)
+    first.push_back({node.name, current->number, current->text, current->file, current->base_dir, false});
+  if (const auto written = write_node_list(state, first); !written) return report(written.err());
 
   display screen(display::terminal(), std::chrono::seconds(5));
-  screen.event("state, logs and sockets are in " + graph.state_dir);
+  launch_options launch;
+  launch.run_for = options.duration();
+  launch.on_event = [&](const std::string& sentence) { screen.event(sentence); };
+  auto commands = commands_of(state, options.log);
+  if (!commands) return report(commands.err());
+  launch.nodes = std::move(commands).value();
+  // Each node enforces its own bound; the launcher's lies behind the last of them.
+  for (const auto& node : graph.nodes)
+    launch.limits.stop_within = std::max(launch.limits.stop_within, node.stop_within + milliseconds(2000));
+
+  screen.event("state, logs and sockets are in " + state);
+  if (current->text != topology.text)
+    screen.event("goes on with revision " + std::to_string(current->number) + " that was applied while it ran; `freshet apply " +
+                 topology.graph.file + "` goes back to the file");
   std::optional<watcher> watch;
   if (graph.stats()) {
     auto client = stats_client::open(graph);
@@ -137,7 +188,20 @@ int run_all(const run_options& options, const chosen_topology& topology) {
     watch.emplace(graph, std::move(client).value(), screen);
     launch.on_report = [&] { watch->look(); };
   }
-  launch.on_event = [&](const std::string& sentence) { screen.event(sentence); };
+  launch.wanted = [&, stamp = node_list_stamp(state)]() mutable -> std::optional<std::vector<node_command>> {
+    const std::string now = node_list_stamp(state);
+    if (now == stamp) return std::nullopt;
+    stamp = now;
+    auto changed = commands_of(state, options.log);
+    if (!changed) {
+      screen.event("the list of nodes is left as it was: " + changed.err().text());
+      return std::nullopt;
+    }
+    topology_options running;
+    running.state_dir = state;
+    if (auto runs = load_running_topology(running); runs && watch) watch->follow(std::move(runs).value().graph);
+    return std::move(changed).value();
+  };
   process_signals signals;
   return freshet::cli::launch(launch, signals);
 }
@@ -158,11 +222,15 @@ void add_run(CLI::App& app, action& chosen) {
   command->add_option("--log", options->log, "Where the nodes' logs go: files (in the state folder) or stderr")
       ->option_text("files|stderr")
       ->check(CLI::IsMember({"files", "stderr"}));
+  // Said by the launcher to the nodes that it starts.
+  command->add_option("--revision", options->start.revision)->group("");
+  command->add_flag("--await", options->start.await)->group("");
+  command->add_option("--base-dir", options->topology.base_dir)->group("");
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
-      const auto topology = load_topology(options->topology);
+      auto topology = load_topology(options->topology);
       if (!topology) return report(topology.err());
-      return options->node.empty() ? run_all(*options, *topology) : run_one(*options, topology->graph);
+      return options->node.empty() ? run_all(*options, *topology) : run_one(*options, std::move(topology).value());
     };
   });
 }

@@ -16,7 +16,7 @@ namespace {
 result<chosen_topology> load(std::string text, const std::string& name, const topology_options& options) {
   topology::load_options load;
   load.file = name;
-  load.base_dir = working_dir();
+  load.base_dir = options.base_dir.empty() ? working_dir() : options.base_dir;
   if (!options.state_dir.empty()) load.state_dir = absolute(options.state_dir);
   FRESHET_TRY_ASSIGN(topology::graph graph, topology::load_graph(text, load));
   return chosen_topology{std::move(text), std::move(graph)};

@@ -19,6 +19,7 @@ struct topology_options {
   std::string file;                     ///< empty: none given
   std::string state_dir;                ///< empty: none given
   std::optional<std::uint32_t> devices; ///< of the built-in default
+  std::string base_dir;                 ///< relative folders of the document are below it; empty: the working folder
 
   void add_file_to(CLI::App& command);
   void add_state_to(CLI::App& command);

@@ -1,0 +1,60 @@
+// One node of a topology that may change: owns the running node, makes it what orders say (CONTROL's, by
+// AGENT), and keeps it as it is when that cannot be. Heavy work of an order is done by serve(), on the
+// thread that owns the host; nothing else waits for it.
+//
+//   auto host = node_host::start(engine, links, graph, {...});
+//   while (!stop) host.value()->serve(200ms);
+//   host.value()->stop(deadline);
+//
+// Thread contract: one owner.
+#pragma once
+
+#include "actors/control/control_core.hpp"
+#include "actors/control/node_operations.hpp"
+#include "actors/rt/node.hpp"
+#include "topology/graph/graph.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace freshet::actors {
+
+struct node_host_options {
+  std::string node;
+  std::uint64_t revision = 0;  ///< of the graph that it starts with; 0 = not known
+  bool await = false;          ///< start no role of the graph before an order says so
+  std::shared_ptr<spdlog::logger> log;
+  std::function<void(const std::string& role, const std::string& why)> on_give_up;
+  /// Makes CONTROL, if this is the node that has it.
+  rt::core_factory control;
+};
+
+class node_host {
+ public:
+  static result<std::unique_ptr<node_host>> start(rt::system& engine, rt::transport& links, topology::graph graph,
+                                                  node_host_options options);
+  ~node_host();
+
+  /// Waits for an order at most so long, and carries it out.
+  void serve(std::chrono::milliseconds longest);
+  [[nodiscard]] rt::node& node();
+  /// What runs here besides port, agent and control.
+  [[nodiscard]] std::vector<std::string> roles() const;
+  [[nodiscard]] topology::node_report report() const;
+  rt::stop_report stop(std::chrono::milliseconds deadline);
+
+ private:
+  class state;
+  explicit node_host(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+/// Names that no role of a topology may have: every node has an agent, and one has control.
+inline constexpr const char* agent_role = "agent";
+inline constexpr const char* control_role = "control";
+
+}  // namespace freshet::actors
