@@ -169,8 +169,11 @@ std::string word_tokenizer::decode(const std::vector<std::int32_t>& ids) const {
 
 result<std::shared_ptr<const word_tokenizer>> word_tokenizer::load(const std::filesystem::path& folder) {
   const auto path = folder / file_name;
-  const std::string origin = path.string();
   FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(path, most_file_bytes));
+  return parse(text, path.string());
+}
+
+result<std::shared_ptr<const word_tokenizer>> word_tokenizer::parse(std::string_view text, const std::string& origin) {
   FRESHET_TRY_ASSIGN(const nlohmann::json document, parse_json(text, origin));
   if (!document.is_object() || !document.contains("format") || document["format"] != format_name) {
     return error{errc::corrupt, origin + ": format must be \"" + format_name + "\""};

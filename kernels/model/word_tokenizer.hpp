@@ -43,6 +43,8 @@ class word_tokenizer final : public tokenizer {
   /// Each word must be one piece in lower case, and stand in the list once.
   static result<std::shared_ptr<const word_tokenizer>> make(std::vector<std::string> words);
   static result<std::shared_ptr<const word_tokenizer>> load(const std::filesystem::path& folder);
+  /// The text of its file; `origin` is what messages call it.
+  static result<std::shared_ptr<const word_tokenizer>> parse(std::string_view text, const std::string& origin);
   [[nodiscard]] result<void> save(const std::filesystem::path& folder) const;
 
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text) const override;

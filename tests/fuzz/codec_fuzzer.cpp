@@ -1,7 +1,4 @@
-// libFuzzer entry for the wire codec. From the project root:
-//   clang++ -std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined -DMSGPACK_NO_BOOST -I. \
-//     tests/fuzz/codec_fuzzer.cpp topology/wire/*.cpp kernels/base/*.cpp -o build/codec_fuzzer
-//   mkdir -p build/corpus && build/codec_fuzzer -max_total_time=60 build/corpus
+// Envelopes and bodies of the wire: see codec_fuzz.hpp.
 #include "tests/fuzz/codec_fuzz.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

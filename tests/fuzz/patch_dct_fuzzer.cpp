@@ -1,8 +1,5 @@
-// libFuzzer entry for patches with loss: whatever the bytes are, check_dct() and decode_dct() agree
-// and return; what decodes has the size that was asked for. From the project root:
-//   clang++ -std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/patch_dct_fuzzer.cpp \
-//     kernels/uncertainty/patch_{dct,transform,predictor}.cpp kernels/base/*.cpp -o build/patch_dct_fuzzer
-//   mkdir -p build/corpus-dct && build/patch_dct_fuzzer -max_total_time=60 build/corpus-dct
+// Patches with loss: whatever the bytes are, check_dct() and decode_dct() agree and return; what decodes has
+// the size that was asked for.
 #include "kernels/base/check.hpp"
 #include "kernels/uncertainty/patch_dct.hpp"
 

@@ -1,0 +1,19 @@
+// The texts of a model folder: config.json and the tokenizer's file.
+#include <string>
+
+#include "kernels/base/check.hpp"
+#include "kernels/model/model_config.hpp"
+#include "kernels/model/word_tokenizer.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace freshet;
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  const auto config = model::parse_model_config(text, "fuzzed");
+  if (config.ok()) static_cast<void>(model::check_model_config(*config, "fuzzed"));
+  const auto words = model::word_tokenizer::parse(text, "fuzzed");
+  if (!words.ok()) return 0;
+  const auto ids = (*words)->encode(text);
+  for (const auto id : ids) FRESHET_ENSURE(id >= 0 && id < (*words)->vocab_size(), "an id of no word");
+  static_cast<void>((*words)->decode(ids));
+  return 0;
+}
