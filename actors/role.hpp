@@ -26,6 +26,8 @@ class outbox {
   /// How many more sequenced messages the link to `to` will take now. A core that ignores a zero
   /// breaks an invariant: it must wait or shed.
   [[nodiscard]] virtual std::size_t room(const topology::address& to) const = 0;
+  /// Sequenced messages to `to` that wait or travel. At 0 the core behind the link was given all of them.
+  [[nodiscard]] virtual std::size_t on_the_way(const topology::address& to) const = 0;
   /// Asks for tick() after `delay` at the latest.
   virtual void wake_after(duration delay) = 0;
   virtual void log(log_level level, std::string text) = 0;

@@ -10,6 +10,7 @@
 #include "actors/deployer/deployer_core.hpp"
 #include "actors/device/device_core.hpp"
 #include "actors/distiller/distiller_core.hpp"
+#include "actors/intake/durable_journal.hpp"
 #include "actors/intake/intake_core.hpp"
 #include "actors/stats/stats_core.hpp"
 #include "actors/teacher/teacher_core.hpp"
@@ -39,6 +40,16 @@ result<rt::core_factory> factory_of(maker make, bool keep_first) {
     if (!again.ok()) throw std::runtime_error(again.err().text());
     return std::move(again).value();
   });
+}
+
+/// A file in a role's own folder, which is made.
+result<std::filesystem::path> state_file(const std::string& folder, const char* name) {
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) return error{errc::io, folder + ": " + failed.message()};
+  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
+  if (failed) return error{errc::io, folder + ": " + failed.message()};
+  return std::filesystem::path(folder) / name;
 }
 
 /// Lease numbers of different lives must not meet.
@@ -135,6 +146,8 @@ address the(const topology::graph& g, role_kind kind) {
 result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
   const config::distiller_settings& distilling = distiller_of(graph_);
   const model::lora_spec lora = lora_of(distilling);
+  // A bench paces everything and begins anew each time: nothing of it outlives the process.
+  const bool keeps_state = !first_of(graph_, role_kind::bench);
   const auto line = [&]() -> result<student_line> {
     if (!cache_->student) {
       FRESHET_TRY_ASSIGN(student_line made, cache_->models.student(distilling.student, lora));
@@ -185,6 +198,10 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
     case role_kind::uplink_filter: {
       const auto& s = std::get<config::uplink_filter_settings>(spec.settings);
       FRESHET_TRY_ASSIGN(uplink_filter_options o, filter_options_of(s, the(graph_, role_kind::intake)));
+      if (keeps_state) {
+        FRESHET_TRY_ASSIGN(o.spool_file, state_file(s.state_dir, "spool.db"));
+        out.where = rt::placement::own_thread;  // its disk may be slow
+      }
       make = [o] { return make_uplink_filter(o); };
       break;
     }
@@ -198,9 +215,19 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         for (const auto* device : graph_.roles_of(role_kind::device)) o.expected_devices.push_back(device->device);
       o.queue_samples = s.queue_limit;
       o.lease_timeout = s.lease_timeout;
-      make = [o]() mutable {
+      std::filesystem::path file;
+      if (keeps_state) {
+        FRESHET_TRY_ASSIGN(file, state_file(s.state_dir, "journal.db"));
+        // On the disk there is room for more than one in memory could hold.
+        o.queue_batches = std::max<std::size_t>(o.queue_batches, s.queue_limit);
+        o.queue_bytes = std::uint64_t{4} << 30;
+        out.where = rt::placement::own_thread;  // its disk may be slow
+      }
+      make = [o, file]() mutable -> result<std::unique_ptr<role_core>> {
         o.first_lease = fresh_lease();
-        return make_intake(o);
+        if (file.empty()) return make_intake(o);
+        FRESHET_TRY_ASSIGN(auto kept, durable_journal::open(file));
+        return make_intake(o, std::move(kept));
       };
       break;
     }
@@ -241,12 +268,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.refresh_samples = s.refresh_samples;
       o.refresh_interval = s.refresh_interval;
       o.agreement_to_sleep = s.agreement_to_sleep;
-      if (!s.state_dir.empty()) {
-        std::error_code failed;
-        std::filesystem::create_directories(s.state_dir, failed);
-        if (failed) return error{errc::io, s.state_dir + ": " + failed.message()};
-        o.state_file = std::filesystem::path(s.state_dir) / "student.safetensors";
-      }
+      const std::filesystem::path folder = keeps_state ? s.state_dir : std::string();
       std::int64_t teacher_width = 0;
       if (teaching.kind == "self") {
         if (s.terms.visual_qkd > 0 || s.terms.hidden_qkd > 0) {
@@ -266,10 +288,16 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       const distill::learner_options learning = learner_options_of(s);
       const bool wanted = s.source_logits && s.terms.logit_kd > 0 && s.source_replay_share > 0;
       const std::size_t own_logits = wanted ? teaching.top_k_logits : 0;
-      make = [o, student, learning, teacher_width, rehearsal, own_logits]() -> result<std::unique_ptr<role_core>> {
+      make = [o, student, learning, teacher_width, rehearsal, own_logits,
+              folder]() -> result<std::unique_ptr<role_core>> {
         distill::learner learner(student.base.net->clone(), learning, teacher_width);
         learner.set_source(rehearsal, own_logits);
-        return std::unique_ptr<role_core>(std::make_unique<distiller_core>(o, std::move(learner), student.base.words));
+        std::unique_ptr<distiller_store> kept;
+        if (!folder.empty()) {
+          FRESHET_TRY_ASSIGN(kept, distiller_store::open(folder, o.line));
+        }
+        return std::unique_ptr<role_core>(
+            std::make_unique<distiller_core>(o, std::move(learner), student.base.words, std::move(kept)));
       };
       out.where = rt::placement::own_thread;
       break;

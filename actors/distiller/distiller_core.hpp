@@ -1,20 +1,23 @@
 // DISTILLER (AKD): owns the student's mirror, optimiser and replay. The TEACHER sends labelled
-// batches; their leases are confirmed to INTAKE once the samples are in the replay. When enough is
-// new it trains a number of steps, has the COMPRESSOR encode the way from the mirror to what was
-// learned, applies the encoded update to the mirror exactly as devices will, commits the version to
-// disk, and tells the DEPLOYER.
+// batches; their leases are confirmed to INTAKE once the samples, and that their work is learned, are
+// committed to the replay on the disk. When enough is new it trains a number of steps, has the COMPRESSOR
+// encode the way from the mirror to what was learned, applies the encoded update to the mirror exactly as
+// devices will, commits the version to the disk, and only then tells the DEPLOYER.
 // What an update leaves out stays in `learned - mirror` and goes with a later one (EF21).
-// On overload it grants no credit beyond its queue. A restart goes on from the committed version.
+// On overload it grants no credit beyond its queue. A restart goes on from the committed version, with the
+// replay and with as many fresh samples as were committed. When a commit fails nothing goes on but its
+// repetition, every second.
 #pragma once
 
 #include <deque>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "actors/distiller/distiller_store.hpp"
 #include "actors/distiller/labelled_samples.hpp"
 #include "actors/role.hpp"
 #include "kernels/delta/layout.hpp"
@@ -37,12 +40,13 @@ struct distiller_options {
   /// least this share of the newest labels; the steps are saved, the labels stay in the replay.
   double agreement_to_sleep = 0;
   std::size_t queue = 32;                   ///< labelled batches
-  std::filesystem::path state_file;         ///< empty = nothing survives a restart
 };
 
 class distiller_core final : public role_core {
  public:
-  distiller_core(distiller_options options, distill::learner learner, std::shared_ptr<const model::tokenizer> words);
+  /// Without a store nothing survives a restart.
+  distiller_core(distiller_options options, distill::learner learner, std::shared_ptr<const model::tokenizer> words,
+                 std::unique_ptr<distiller_store> store = nullptr);
 
   void start(time_point now, outbox& out) override;
   void handle(const topology::address& from, const topology::any_message& m, time_point now, outbox& out) override;
@@ -56,14 +60,33 @@ class distiller_core final : public role_core {
   [[nodiscard]] const distill::learner& learner() const { return learner_; }
 
  private:
-  enum class phase { gathering, training, compressing };
+  enum class phase { gathering, training, compressing, committing };
+  /// What was taken into memory and is not committed.
+  struct uncommitted {
+    std::uint64_t lease = 0;
+    distiller_store::learned_work work;
+    std::vector<distill::replay::change> changes;
+  };
+  /// A version that is made and not committed.
+  struct made_version {
+    host_tensor artefact;
+    version base;
+  };
+  void restore(outbox& out);
+  void restore_memory(distiller_store::restored& kept, outbox& out);
+  void tell_learned(outbox& out);
   void take(const topology::labelled_batch& batch, time_point now, outbox& out);
+  bool commit_taken(time_point now, outbox& out);
+  void confirm(std::uint64_t lease, const distiller_store::learned_work& work, outbox& out);
+  void commit_version(time_point now, outbox& out);
+  bool commit_failed(const result<void>& done, time_point now, outbox& out);
+  [[nodiscard]] distiller_store::figures figures() const;
+  [[nodiscard]] distiller_state state() const;
   void finish(const topology::refresh_ready& ready, time_point now, outbox& out);
   void end_tick(outbox& out);
   [[nodiscard]] bool due(time_point now) const;
   void ask_compressor(time_point now, outbox& out);
   void announce(const host_tensor& artefact, version base, outbox& out);
-  void persist(outbox& out);
 
   distiller_options options_;
   distill::learner learner_;
@@ -71,8 +94,14 @@ class distiller_core final : public role_core {
   delta::layout layout_;
   phase phase_ = phase::gathering;
   std::deque<topology::labelled_batch> inbox_;
-  std::set<std::uint64_t> leases_;      ///< learned ones, the newest few thousand
+  std::unique_ptr<distiller_store> store_;
+  learned_entries learned_;
+  std::set<std::uint64_t> leases_;      ///< learned ones without an entry, the newest few thousand
   std::deque<std::uint64_t> lease_order_;
+  std::optional<uncommitted> taken_;
+  std::optional<made_version> made_;
+  std::optional<error> fault_;          ///< why the last commit failed
+  time_point retry_at_{};
   host_tensor mirror_;
   version committed_;
   std::uint64_t samples_ = 0;
@@ -90,6 +119,7 @@ class distiller_core final : public role_core {
   std::uint64_t refused_ = 0;
   std::uint64_t skipped_steps_ = 0;
   std::uint64_t slept_ = 0;
+  std::uint64_t failed_commits_ = 0;
   double confidence_sum_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "actors/offer_content.hpp"
 #include "kernels/model/safetensors.hpp"
 
 namespace freshet::actors {
@@ -19,6 +20,19 @@ result<std::uint64_t> number(const model::safetensors_file& file, const std::str
   return value;
 }
 
+// Over all that the file says: safetensors itself would not notice a flipped bit in a weight.
+std::uint64_t seal_of(const distiller_state& state) {
+  std::string names = std::to_string(state.line.value) + " " + std::to_string(state.committed.value) + " " +
+                      std::to_string(state.samples);
+  const auto add = [&](const std::string& name, const host_tensor& t) {
+    names += " " + name + " " + std::to_string(hash_content(t.data(), t.bytes()).value);
+  };
+  add("mirror", state.mirror);
+  add("learned", state.learned);
+  for (const auto& [name, tensor] : state.optimiser) add(name, tensor);
+  return hash_content(reinterpret_cast<const std::uint8_t*>(names.data()), names.size()).value;
+}
+
 }  // namespace
 
 result<void> save_state(const std::filesystem::path& file, const distiller_state& state) {
@@ -26,6 +40,7 @@ result<void> save_state(const std::filesystem::path& file, const distiller_state
   for (const auto& [name, tensor] : state.optimiser) tensors.push_back({name, tensor});
   return model::write_safetensors(file, tensors,
                                   {{"kind", "freshet distiller 1"},
+                                   {"seal", std::to_string(seal_of(state))},
                                    {"line", std::to_string(state.line.value)},
                                    {"version", std::to_string(state.committed.value)},
                                    {"samples", std::to_string(state.samples)}});
@@ -54,6 +69,11 @@ result<std::optional<distiller_state>> load_state(const std::filesystem::path& f
   if (state.mirror.type() != dtype::f32 || state.learned.type() != dtype::f32 ||
       state.mirror.items() != state.learned.items()) {
     return error{errc::corrupt, file.string() + ": mirror and learned values do not match"};
+  }
+  // Files of 0.1 have no seal.
+  if (stored.metadata().count("seal") != 0) {
+    FRESHET_TRY_ASSIGN(const std::uint64_t seal, number(stored, "seal"));
+    if (seal != seal_of(state)) return error{errc::hash_mismatch, file.string()};
   }
   return std::optional<distiller_state>(std::move(state));
 }

@@ -1,5 +1,6 @@
 #include "actors/intake/intake_core.hpp"
 
+#include "actors/intake/journal_keeper.hpp"
 #include "actors/intake/lease_book.hpp"
 #include "actors/intake/memory_journal.hpp"
 #include "actors/intake/tick_gate.hpp"
@@ -25,6 +26,8 @@ using topology::uts_batch;
 // Confirmations of leases need no room, and must come through when samples do not.
 constexpr std::uint32_t confirmation_credit = 64;
 constexpr std::size_t max_senders = 1024;
+// Of one sender at a time, however much room there is: what comes ahead of a gap waits in memory.
+constexpr std::size_t most_credit = 64;
 // A sender that is gone gives its share of the room to the others.
 constexpr duration sender_forgotten_after = std::chrono::seconds(60);
 
@@ -47,16 +50,20 @@ class intake_core final : public role_core {
  public:
   intake_core(intake_options options, std::unique_ptr<journal> kept)
       : options_(std::move(options)),
-        journal_(std::move(kept)),
+        keeper_(std::move(kept)),
+        journal_(keeper_.kept()),
         gate_(options_.expected_devices),
         leases_(options_.first_lease, options_.lease_timeout) {}
 
   void start(time_point now, outbox& out) override {
-    for (const std::uint64_t entry : journal_->pending()) {
-      const uts_batch& batch = *journal_->find(entry);
+    for (const journal::held_entry& entry : journal_.pending()) {
       // A tick of a former life may have lost its other batches: what is left is simply learned.
-      ready_.push_back(leased_work{entry, 0, false});
-      held_samples_ += batch.samples.size();
+      ready_.push_back(leased_work{entry.number, 0, false});
+      held_.emplace(entry.number, held{std::nullopt, entry.samples});
+      held_samples_ += entry.samples;
+    }
+    if (!held_.empty()) {
+      out.log(log_level::info, "goes on with " + std::to_string(held_samples_) + " samples that a former life accepted");
     }
     pump(now, out);
   }
@@ -65,7 +72,7 @@ class intake_core final : public role_core {
     if (const auto* batch = std::get_if<uts_batch>(&m)) {
       accept(from, m, *batch, now, out);
     } else if (const auto* done = std::get_if<topology::leases_consumed>(&m)) {
-      confirm(from, m, *done, out);
+      confirm(from, m, *done, now, out);
     } else {
       refuse_unknown("intake", from, m, out);
     }
@@ -73,6 +80,7 @@ class intake_core final : public role_core {
   }
 
   void tick(time_point now, outbox& out) override {
+    keeper_.tick(now, out);
     for (auto it = senders_.begin(); it != senders_.end();) {
       const bool gone = it->second.held == 0 && now - it->second.heard > sender_forgotten_after;
       it = gone ? senders_.erase(it) : std::next(it);
@@ -87,20 +95,25 @@ class intake_core final : public role_core {
 
   std::uint32_t capacity(const address& from) const override {
     if (from == options_.distiller) return confirmation_credit;
+    if (keeper_.failing()) return 0;
     const auto it = senders_.find(from);
     const std::size_t known = senders_.size() + (it == senders_.end() ? 1 : 0);
     const std::size_t sharing = std::max({std::size_t{1}, known, options_.expected_devices.size()});
     const std::size_t share = std::max<std::size_t>(1, options_.queue_batches / sharing);
-    const std::size_t held = it == senders_.end() ? 0 : it->second.held;
-    if (held < share && journal_->bytes() < options_.queue_bytes && held_samples_ < options_.queue_samples) {
-      return static_cast<std::uint32_t>(share - held);
+    const std::size_t own = it == senders_.end() ? 0 : it->second.held;
+    if (own < share && journal_.bytes() < options_.queue_bytes && held_samples_ < options_.queue_samples) {
+      return static_cast<std::uint32_t>(std::min(share - own, most_credit));
     }
     // An open tick holds entries until someone's batch comes: refusing batches then would be for ever.
     return gate_.open() > 0 ? 1 : 0;
   }
 
   std::string stats_json() const override {
-    nlohmann::json all{{"batches", count_.batches},
+    nlohmann::json all{{"journal", keeper_.state()},
+                       {"journal_failures", keeper_.failures()},
+                       {"damaged_entries", keeper_.damaged()},
+                       {"unerased_entries", keeper_.unerased()},
+                       {"batches", count_.batches},
                        {"samples", count_.samples},
                        {"bytes", count_.bytes},
                        {"duplicate_samples", count_.duplicate_samples},
@@ -113,13 +126,13 @@ class intake_core final : public role_core {
                        {"leases_out", leases_.size()},
                        {"samples_consumed", count_.samples_consumed},
                        {"held_samples", held_samples_},
-                       {"held_bytes", journal_->bytes()},
+                       {"held_bytes", journal_.bytes()},
                        {"waiting", ready_.size()},
                        {"senders", senders_.size()},
                        {"tick", gate_.closed()},
                        {"ticks_open", gate_.open()},
                        {"ticks_closed", count_.ticks_closed}};
-    return all.dump();
+    return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
   void stop(time_point, outbox&) override {}
@@ -128,6 +141,10 @@ class intake_core final : public role_core {
   struct sender {
     std::size_t held = 0;  ///< entries of it in the journal
     time_point heard;
+  };
+  struct held {
+    std::optional<address> by;  ///< whose share it takes; nobody's when a former life accepted it
+    std::size_t samples = 0;
   };
 
   void refuse_batch(const address& from, const any_message& m, const error& why, outbox& out) {
@@ -139,11 +156,24 @@ class intake_core final : public role_core {
     refuse(from, m, why, out);
   }
 
+  // It would fail again: the sender is told so.
+  void refuse_for_good(const address& from, const any_message& m, const uts_batch& batch, const error& why,
+                       outbox& out) {
+    refuse_batch(from, m, why, out);
+    topology::samples_settled settled{batch.device};
+    const std::size_t named = std::min(batch.samples.size(), options_.limits.samples);
+    for (std::size_t i = 0; i < named; ++i) settled.refused.push_back(batch.samples[i].position);
+    if (named > 0) out.send(from, std::move(settled));
+  }
+
   void accept(const address& from, const any_message& m, const uts_batch& batch, time_point now, outbox& out) {
-    if (auto ok = check_batch(batch, options_.limits); !ok) return refuse_batch(from, m, ok.err(), out);
+    if (auto ok = check_batch(batch, options_.limits); !ok) return refuse_for_good(from, m, batch, ok.err(), out);
     const bool paced = batch.tick > 0;
     if (paced) {
-      if (auto ok = gate_.admits(batch.device, batch.tick); !ok) return refuse_batch(from, m, ok.err(), out);
+      if (auto ok = gate_.admits(batch.device, batch.tick); !ok) {
+        if (ok.err().code == errc::overloaded) return refuse_batch(from, m, ok.err(), out);
+        return refuse_for_good(from, m, batch, ok.err(), out);
+      }
     }
     auto it = senders_.find(from);
     if (it == senders_.end()) {
@@ -154,8 +184,13 @@ class intake_core final : public role_core {
       it = senders_.emplace(from, sender{}).first;
     }
     it->second.heard = now;
-    if (auto ok = keep(from, it->second, batch); !ok) {
-      refuse_batch(from, m, ok.err(), out);
+    topology::samples_settled settled{batch.device};
+    const auto kept = keep(from, it->second, batch, settled.accepted, now, out);
+    if (!settled.accepted.empty()) out.send(from, std::move(settled));
+    if (!kept) {
+      refuse_batch(from, m, kept.err(), out);
+      // It comes again, with the end of its tick.
+      if (kept.err().code == errc::unavailable) return;
     }
     // Even when its samples are shed a device has ended its tick: nothing may wait for it.
     if (paced && batch.end_of_tick) {
@@ -164,13 +199,17 @@ class intake_core final : public role_core {
     }
   }
 
-  // Journals what is new in the batch and queues it for a lease.
-  result<void> keep(const address& from, sender& by, const uts_batch& batch) {
+  // Journals what is new in the batch and queues it for a lease. `accepted` gets all positions of the
+  // batch that are in the journal then; what is shed for want of room stays the sender's.
+  result<void> keep(const address& from, sender& by, const uts_batch& batch, std::vector<sequence>& accepted,
+                    time_point now, outbox& out) {
     std::vector<bool> fresh(batch.samples.size());
     std::unordered_set<std::uint64_t> here;
     for (std::size_t i = 0; i < fresh.size(); ++i) {
       const sequence position = batch.samples[i].position;
-      fresh[i] = here.insert(position.value).second && !journal_->knows(batch.device, position);
+      const bool known = journal_.knows(batch.device, position);
+      fresh[i] = here.insert(position.value).second && !known;
+      if (known) accepted.push_back(position);
     }
     auto fresh_count = static_cast<std::size_t>(std::count(fresh.begin(), fresh.end(), true));
     count_.duplicate_samples += fresh.size() - fresh_count;
@@ -182,16 +221,19 @@ class intake_core final : public role_core {
     }
     // What a cut batch is kept as may be larger than what came.
     const std::uint64_t bytes = content_bytes(kept);
-    if (journal_->bytes() + bytes > options_.queue_bytes) {
+    if (journal_.bytes() + bytes > options_.queue_bytes) {
       count_.shed_samples += fresh_count;
       return {errc::overloaded, "batch of " + std::to_string(bytes) + " bytes on top of " +
-                                    std::to_string(journal_->bytes()) + "; the limit is " +
+                                    std::to_string(journal_.bytes()) + "; the limit is " +
                                     std::to_string(options_.queue_bytes)};
     }
     const sequence first = kept.samples.front().position;
-    FRESHET_TRY_ASSIGN(const std::uint64_t entry, journal_->append(std::move(kept)));
+    FRESHET_TRY_ASSIGN(const std::uint64_t entry, keeper_.append(std::move(kept), now, out));
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      if (fresh[i]) accepted.push_back(batch.samples[i].position);
+    }
     ++by.held;
-    holder_.emplace(entry, from);
+    held_.emplace(entry, held{from, fresh_count});
     ++count_.batches;
     count_.samples += fresh_count;
     count_.bytes += bytes;
@@ -231,7 +273,8 @@ class intake_core final : public role_core {
     }
   }
 
-  void confirm(const address& from, const any_message& m, const topology::leases_consumed& done, outbox& out) {
+  void confirm(const address& from, const any_message& m, const topology::leases_consumed& done, time_point now,
+               outbox& out) {
     if (from != options_.distiller) {
       refuse(from, m,
              error{errc::invalid_argument,
@@ -239,6 +282,7 @@ class intake_core final : public role_core {
              out);
       return;
     }
+    std::vector<std::uint64_t> learned;
     for (const std::uint64_t lease : done.leases) {
       const auto work = leases_.confirm(lease);
       if (!work) {
@@ -246,34 +290,55 @@ class intake_core final : public role_core {
         continue;
       }
       ++count_.leases_consumed;
-      if (work->entry) forget(*work->entry);
+      if (work->entry) learned.push_back(*work->entry);
     }
+    // Of leases of a former life only the entries tell.
+    if (done.journal == journal_.id()) {
+      for (const std::uint64_t entry : done.entries) {
+        if (held_.count(entry) == 0) continue;
+        if (const auto lease = leases_.lease_of(entry)) leases_.confirm(*lease);
+        learned.push_back(entry);
+      }
+    }
+    for (const std::uint64_t entry : learned) {
+      if (const std::size_t samples = let_go(entry)) count_.samples_consumed += samples;
+    }
+    keeper_.erase(learned, now, out);
   }
 
-  void forget(std::uint64_t entry) {
-    const uts_batch* batch = journal_->find(entry);
-    FRESHET_ENSURE(batch != nullptr, "a leased entry is in the journal");
-    count_.samples_consumed += batch->samples.size();
-    held_samples_ -= batch->samples.size();
-    journal_->erase(entry);
-    const auto it = holder_.find(entry);
-    if (it == holder_.end()) return;  // of a former life
-    --senders_[it->second].held;
-    holder_.erase(it);
+  // Takes an entry off the books; returns its samples.
+  std::size_t let_go(std::uint64_t entry) {
+    const auto it = held_.find(entry);
+    if (it == held_.end()) return 0;
+    const std::size_t samples = it->second.samples;
+    held_samples_ -= samples;
+    if (it->second.by) --senders_[*it->second.by].held;
+    held_.erase(it);
+    return samples;
   }
 
-  void send_lease(std::uint64_t lease, outbox& out) {
+  // False when its entry cannot be read.
+  bool send_lease(std::uint64_t lease, time_point now, outbox& out) {
     const leased_work& work = leases_.at(lease);
     topology::label_request request;
     request.lease = lease;
+    request.entry = {journal_.id(), work.entry.value_or(0), journal_.done_below()};
     if (work.entry) {
-      request.batch = *journal_->find(*work.entry);
+      auto batch = keeper_.read(*work.entry, now, out);
+      if (!batch.ok()) return false;
+      request.batch = std::move(*batch);
     } else if (!options_.expected_devices.empty()) {
       request.batch.device = options_.expected_devices.front();
     }
     request.batch.tick = work.tick;
     request.batch.end_of_tick = work.end_of_tick;
     out.send(options_.teacher, std::move(request));
+    return true;
+  }
+
+  void give_up(std::uint64_t lease) {
+    const auto work = leases_.confirm(lease);
+    if (work && work->entry) let_go(*work->entry);
   }
 
   void pump(time_point now, outbox& out) {
@@ -281,26 +346,38 @@ class intake_core final : public role_core {
     for (; room > 0; --room) {
       const auto lease = leases_.overdue(now);
       if (!lease) break;
-      send_lease(*lease, out);
       leases_.renew(*lease, now);
-      ++count_.leases_resent;
+      if (send_lease(*lease, now, out)) {
+        ++count_.leases_resent;
+      } else if (!keeper_.failing()) {
+        give_up(*lease);
+      }
     }
-    for (; room > 0 && !ready_.empty() && leases_.size() < options_.max_leases; --room) {
-      const std::uint64_t lease = leases_.open(ready_.front(), now);
+    while (room > 0 && !ready_.empty() && leases_.size() < options_.max_leases) {
+      const leased_work next = ready_.front();
       ready_.pop_front();
-      send_lease(lease, out);
-      ++count_.leases_sent;
+      if (next.entry && held_.count(*next.entry) == 0) continue;  // learned in a former life
+      const std::uint64_t lease = leases_.open(next, now);
+      if (send_lease(lease, now, out)) {
+        ++count_.leases_sent;
+        --room;
+      } else if (!keeper_.failing()) {
+        give_up(lease);
+      } else {
+        break;  // its time-out tries again
+      }
     }
     if (const auto next = leases_.next_deadline(); next && *next > now) out.wake_after(*next - now);
   }
 
   intake_options options_;
-  std::unique_ptr<journal> journal_;
+  journal_keeper keeper_;
+  const journal& journal_;  ///< what is kept
   tick_gate gate_;
   lease_book leases_;
   std::deque<leased_work> ready_;  ///< to be leased, in order
   std::map<address, sender> senders_;
-  std::map<std::uint64_t, address> holder_;  ///< whose share an entry takes
+  std::map<std::uint64_t, held> held_;  ///< entries accepted and not learned
   std::set<errc> logged_refusals_;
   std::size_t held_samples_ = 0;
   counters count_;

@@ -2,9 +2,11 @@
 // the journal until it is learned, and leases the work to the teacher:
 //
 //   uts_batch -> checked -> each (device, position) once -> journal -> label_request{lease}
-//                                                              ^           |
-//                                                  erased by leases_consumed of the distiller
+//                                                           |  ^           |
+//                             samples_settled to the sender +  erased by leases_consumed of the distiller
 //
+// What could not be committed or has no room stays the sender's and is sent again by it. While the
+// journal fails (a full disk) no credit is granted to senders; it is tried again every second.
 // A lease that is not confirmed in time is sent again under its number; the distiller knows a
 // lease that it has learned. Room is given to each sender as its own share, so a busy device takes
 // none of a quiet one's. In paced mode (tick > 0) a tick is held until all expected devices have

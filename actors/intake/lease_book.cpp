@@ -19,6 +19,13 @@ std::optional<leased_work> lease_book::confirm(std::uint64_t lease) {
   return done;
 }
 
+std::optional<std::uint64_t> lease_book::lease_of(std::uint64_t entry) const {
+  for (const auto& [lease, state] : out_) {
+    if (state.work.entry == entry) return lease;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::uint64_t> lease_book::overdue(time_point now) const {
   for (const auto& [lease, state] : out_) {
     if (state.deadline <= now) return lease;

@@ -26,6 +26,8 @@ class lease_book {
   std::uint64_t open(leased_work work, time_point now);
   /// The work of a lease that is now done; nothing when it is not out.
   std::optional<leased_work> confirm(std::uint64_t lease);
+  /// The lease of an entry that is out.
+  [[nodiscard]] std::optional<std::uint64_t> lease_of(std::uint64_t entry) const;
   /// The lowest lease whose wait is over.
   [[nodiscard]] std::optional<std::uint64_t> overdue(time_point now) const;
   /// It was sent again.

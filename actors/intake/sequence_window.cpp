@@ -33,6 +33,19 @@ void sequence_window::mark(sequence position) {
   bits_[slot / 64] |= std::uint64_t{1} << (slot % 64);
 }
 
+std::uint64_t sequence_window::word(std::uint64_t word) const {
+  std::uint64_t bits = 0;
+  if (!any_) return bits;
+  const std::uint64_t slot = word % bits_.size();
+  for (std::uint64_t b = 0; b < 64; ++b) {
+    const std::uint64_t at = word * 64 + b;
+    if (at <= top_ && top_ - at < width()) bits |= bits_[slot] & (std::uint64_t{1} << b);
+  }
+  return bits;
+}
+
+std::uint64_t sequence_window::lowest_word() const { return top_ < width() ? 0 : (top_ - width() + 1) / 64; }
+
 void sequence_window::clear(std::uint64_t position) {
   const std::uint64_t slot = position % width();
   bits_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));

@@ -19,6 +19,10 @@ class sequence_window {
   /// be a repetition is not taken twice.
   [[nodiscard]] bool seen(sequence position) const;
   void mark(sequence position);
+  /// Bit b: position 64 · word + b is within the window and was marked. What a journal keeps.
+  [[nodiscard]] std::uint64_t word(std::uint64_t word) const;
+  /// The lowest word that still has positions within the window.
+  [[nodiscard]] std::uint64_t lowest_word() const;
 
  private:
   [[nodiscard]] std::uint64_t width() const { return bits_.size() * 64; }

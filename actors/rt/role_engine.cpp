@@ -140,6 +140,8 @@ void role_engine::send(const topology::address& to, topology::any_message m) { l
 
 std::size_t role_engine::room(const topology::address& to) const { return links_.room(to); }
 
+std::size_t role_engine::on_the_way(const topology::address& to) const { return links_.held(to); }
+
 void role_engine::wake_after(duration delay) {
   const time_point at = now_ + std::max(delay, duration{0});
   wake_asked_ = wake_asked_ ? std::min(*wake_asked_, at) : at;

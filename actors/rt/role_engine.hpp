@@ -58,6 +58,7 @@ class role_engine final : private actors::outbox {
   // outbox, for the core's use during a call
   void send(const topology::address& to, topology::any_message m) override;
   [[nodiscard]] std::size_t room(const topology::address& to) const override;
+  [[nodiscard]] std::size_t on_the_way(const topology::address& to) const override;
   void wake_after(duration delay) override;
   void log(actors::log_level level, std::string text) override;
 

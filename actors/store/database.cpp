@@ -6,6 +6,8 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "kernels/base/fault_point.hpp"
+
 namespace freshet::store {
 namespace {
 
@@ -171,7 +173,9 @@ result<void> database::in_transaction(const std::function<result<void>()>& what)
   // "immediate": whoever cannot write finds out here, not half-way.
   FRESHET_TRY(run("begin immediate"));
   auto done = what();
+  FRESHET_FAULT_POINT("database.commit.before");
   if (done.ok()) done = run("commit");
+  FRESHET_FAULT_POINT("database.commit.after");
   if (!done.ok()) {
     // A full disk may have rolled back by itself; then this fails, and nothing is lost by it.
     static_cast<void>(run("rollback"));

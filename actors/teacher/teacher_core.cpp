@@ -49,6 +49,7 @@ void teacher_core::tick(time_point, outbox&) {}
 result<void> teacher_core::open(job& j) const {
   const topology::uts_batch& b = j.request.batch;
   j.out.lease = j.request.lease;
+  j.out.entry = j.request.entry;
   j.out.batch = b;
   j.opened = true;
   if (b.samples.empty()) return {};  // it only ends a tick
@@ -193,6 +194,7 @@ bool teacher_core::work(time_point, outbox& out) {
     out.log(log_level::warn, "lease " + std::to_string(j.request.lease) + " refused: " + done.err().text());
     j.out = {};
     j.out.lease = j.request.lease;
+    j.out.entry = j.request.entry;
     j.out.batch.device = j.request.batch.device;
     j.out.batch.tick = j.request.batch.tick;
     j.out.batch.end_of_tick = j.request.batch.end_of_tick;

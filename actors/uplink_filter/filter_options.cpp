@@ -30,6 +30,7 @@ result<uplink_filter_options> filter_options_of(const config::uplink_filter_sett
   o.dct.finest_step = s.finest_step;
   o.flush_interval = s.flush_interval;
   o.batch = s.batch;
+  o.disk_quota_bytes = s.spool_bytes.value;
   return o;
 }
 

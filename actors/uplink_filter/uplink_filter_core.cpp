@@ -10,6 +10,7 @@
 
 #include "actors/refusal.hpp"
 #include "actors/uplink_filter/device_lane.hpp"
+#include "actors/uplink_filter/outlet.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -20,14 +21,30 @@ using topology::observation_batch;
 
 class uplink_filter_core final : public role_core {
  public:
-  uplink_filter_core(uplink_filter_options options, filter_strategies strategies)
+  uplink_filter_core(uplink_filter_options options, filter_strategies strategies, std::unique_ptr<disk_spool> disk)
       : options_(std::move(options)),
         strategies_(std::move(strategies)),
-        spool_(options_.spool_samples, options_.spool_bytes) {}
+        pixels_{options_.format == token_choice::dct, options_.dct},
+        put_aside_(disk ? disk->put_aside() : std::string()),
+        outlet_({options_.intake, options_.spool_samples, options_.spool_bytes, options_.window, options_.settle_wait},
+                std::move(disk)) {}
 
-  void start(time_point, outbox&) override {}
+  void start(time_point now, outbox& out) override {
+    if (!put_aside_.empty()) out.log(log_level::error, "spool begun anew: " + put_aside_);
+    if (outlet_.waiting_samples() > 0) {
+      out.log(log_level::info, "goes on with " + std::to_string(outlet_.waiting_samples()) + " samples of a former life");
+    }
+    outlet_.flush(pixels_, now, out);
+  }
 
-  void handle(const address& from, const any_message& m, time_point, outbox& out) override {
+  void handle(const address& from, const any_message& m, time_point now, outbox& out) override {
+    if (const auto* settled = std::get_if<topology::samples_settled>(&m)) {
+      if (from == options_.intake) return outlet_.settle(*settled, pixels_, now, out);
+      return refuse(from, m,
+                    error{errc::invalid_argument,
+                          "samples are settled by " + options_.intake.text() + ", not by " + from.text()},
+                    out);
+    }
     const auto* batch = std::get_if<observation_batch>(&m);
     if (batch == nullptr) return refuse_unknown("uplink_filter", from, m, out);
     if (inbox_.size() >= options_.inbox) {
@@ -41,16 +58,16 @@ class uplink_filter_core final : public role_core {
     for (auto& [device, lane] : lanes_) {
       if (lane.oldest && now - *lane.oldest >= options_.flush_interval) seal(lane, 0, false, out);
     }
-    flush(out);
+    outlet_.flush(pixels_, now, out);
   }
 
   bool work(time_point now, outbox& out) override {
-    flush(out);
-    if (inbox_.empty() || spool_.shipments() >= most_shipments) return false;
+    outlet_.flush(pixels_, now, out);
+    if (inbox_.empty() || outlet_.shipments() >= most_shipments) return false;
     const observation_batch batch = std::move(inbox_.front());
     inbox_.pop_front();
     take(batch, now, out);
-    flush(out);
+    outlet_.flush(pixels_, now, out);
     return !inbox_.empty();
   }
 
@@ -66,34 +83,41 @@ class uplink_filter_core final : public role_core {
       threshold += lane.gate().threshold() / static_cast<double>(lanes_.size());
       share += lane.gate().share() / static_cast<double>(lanes_.size());
     }
+    const outlet::counters& sent = outlet_.count();
     return nlohmann::json{{"gate", options_.gate.name},
                           {"devices", lanes_.size()},
                           {"seen", seen_},
                           {"kept", kept_},
-                          {"sent", sent_},
+                          {"sent", sent.samples},
                           {"probes", probes_},
-                          {"shed", shed_},
-                          {"messages", messages_},
-                          {"bytes", static_cast<std::uint64_t>(std::llround(bytes_))},
-                          {"bytes_per_sample", per(bytes_, seen_)},
+                          {"shed", sent.shed},
+                          {"messages", sent.messages},
+                          {"bytes", static_cast<std::uint64_t>(std::llround(sent.bytes))},
+                          {"bytes_per_sample", per(sent.bytes, seen_)},
                           {"budget_bytes_per_sample", options_.gate.budget_bytes_per_sample},
-                          {"feature_messages", feature_messages_},
+                          {"feature_messages", sent.feature_messages},
                           {"threshold", threshold},
                           {"share", share},
                           {"mean_score", per(scores_, judged_)},
-                          {"spooled_samples", spool_.samples()},
-                          {"spooled_bytes", spool_.bytes()},
+                          {"spool", outlet_.state()},
+                          {"spool_faults", sent.faults},
+                          {"spooled_samples", outlet_.waiting_samples()},
+                          {"spooled_bytes", outlet_.waiting_bytes()},
+                          {"unsettled_samples", outlet_.unsettled_samples()},
+                          {"accepted", sent.accepted},
+                          {"refused_samples", sent.refused},
+                          {"resent_messages", sent.resent},
                           {"bad_batches", bad_batches_},
                           {"bad_samples", bad_samples_},
                           {"overflows", overflows_}}
-        .dump();
+        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
-  void stop(time_point, outbox& out) override {
+  void stop(time_point now, outbox& out) override {
     for (auto& [device, lane] : lanes_) {
       if (lane.pending() > 0) seal(lane, lane.tick(), false, out);
     }
-    flush(out);
+    outlet_.flush(pixels_, now, out);
   }
 
  private:
@@ -156,44 +180,24 @@ class uplink_filter_core final : public role_core {
   void seal(device_lane& lane, std::uint64_t tick, bool end_of_tick, outbox& out) {
     auto packed = lane.seal(tick, end_of_tick);
     if (!packed.ok()) return complain(packed.err(), bad_batches_, out);
-    shed_ += spool_.push(std::move(packed).value());
-  }
-
-  void flush(outbox& out) {
-    while (!spool_.empty() && out.room(options_.intake) > 0) {
-      shipment next = spool_.pop();
-      if (next.dirty) {
-        if (auto packed = pack(next, pixel_form{options_.format == token_choice::dct, options_.dct}); !packed.ok()) {
-          complain(packed.err(), bad_batches_, out);
-          continue;
-        }
-      }
-      ++messages_;
-      sent_ += next.samples.size();
-      bytes_ += wire_bytes(next.packed);
-      feature_messages_ += next.packed.format == topology::token_format::features_i8 ? 1 : 0;
-      out.send(options_.intake, std::move(next.packed));
-    }
+    outlet_.push(std::move(packed).value(), out);
   }
 
   uplink_filter_options options_;
   filter_strategies strategies_;
+  pixel_form pixels_;
+  std::string put_aside_;
   observation_limits limits_;
   std::deque<observation_batch> inbox_;
   std::map<device_id, device_lane> lanes_;
-  spool spool_;
+  outlet outlet_;
   std::uint64_t seen_ = 0;
   std::uint64_t judged_ = 0;
   std::uint64_t kept_ = 0;
-  std::uint64_t sent_ = 0;
   std::uint64_t probes_ = 0;
-  std::uint64_t shed_ = 0;
-  std::uint64_t messages_ = 0;
-  std::uint64_t feature_messages_ = 0;
   std::uint64_t bad_batches_ = 0;
   std::uint64_t bad_samples_ = 0;
   std::uint64_t overflows_ = 0;
-  double bytes_ = 0;
   double scores_ = 0;
 };
 
@@ -217,10 +221,17 @@ result<std::unique_ptr<role_core>> make_uplink_filter(uplink_filter_options opti
     return wrong("source_samples " + std::to_string(options.source_samples) + " (2 or more)");
   }
   if (options.flush_interval <= duration::zero()) return wrong("flush_interval must be above 0");
+  if (options.window == 0 || options.settle_wait <= duration::zero()) {
+    return wrong("window and settle_wait must be above 0");
+  }
   auto strategies = find_strategies(options);
   if (!strategies.ok()) return wrong(strategies.err().text());
+  std::unique_ptr<disk_spool> disk;
+  if (!options.spool_file.empty()) {
+    FRESHET_TRY_ASSIGN(disk, disk_spool::open(options.spool_file, options.disk_quota_bytes));
+  }
   return std::unique_ptr<role_core>(
-      std::make_unique<uplink_filter_core>(std::move(options), std::move(strategies).value()));
+      std::make_unique<uplink_filter_core>(std::move(options), std::move(strategies).value(), std::move(disk)));
 }
 
 }  // namespace freshet::actors

@@ -4,9 +4,10 @@
 //
 // Each device that it serves has its own gate, scores and pending samples. A full batch, the end of
 // a tick (paced) or the flush interval (free-running) packs what is pending, in the format that is
-// smaller; the packed size then corrects the gate's budget. Without credit of the intake, batches wait
-// in a bounded spool, from which the least uncertain sample goes first; what is shed is counted. The
-// end of a tick is always forwarded, with samples or without. A broken observation is counted and
+// smaller; the packed size then corrects the gate's budget. Batches wait in a bounded spool, on the disk
+// when there is one, from which the least uncertain go first; what is shed is counted. A batch is kept until
+// the intake says that its journal has it (outlet.hpp). The end of a tick is always forwarded, with samples
+// or without. A broken observation is counted and
 // skipped, sample by sample where possible.
 // Until the Gaussians of the Mahalanobis scores are fitted on the device's first samples, such a
 // sample score is a constant and such a token score random.
@@ -14,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,8 +45,12 @@ struct uplink_filter_options {
   bool allow_features = false;
   std::size_t batch = 16;                               ///< kept samples that make a message
   duration flush_interval = std::chrono::milliseconds(500);
-  std::size_t spool_samples = 4096;                     ///< waiting for credit, all devices together
+  std::size_t spool_samples = 4096;                     ///< waiting in memory, all devices together
   std::uint64_t spool_bytes = std::uint64_t{64} << 20;
+  std::filesystem::path spool_file;                     ///< what waits is kept here; empty: in memory only
+  std::uint64_t disk_quota_bytes = std::uint64_t{256} << 20;
+  std::size_t window = 32;                              ///< batches sent and not settled by the intake
+  duration settle_wait = std::chrono::seconds(2);       ///< then what arrived is sent again
   std::size_t source_samples = 256;                     ///< first samples of a device that its source Gaussian is fitted on
   std::uint32_t inbox = 64;                             ///< observation batches that wait to be scored
   std::size_t devices = 256;                            ///< distinct devices that are served

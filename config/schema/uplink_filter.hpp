@@ -24,7 +24,9 @@ struct uplink_filter_settings {
   double finest_step = 24.0;
   milliseconds flush_interval = milliseconds(500);
   std::uint32_t batch = 16;
+  byte_count spool_bytes = byte_count(std::uint64_t{256} << 20U);
   std::uint64_t seed = 1;
+  std::string state_dir;
 
   static void describe(schema<uplink_filter_settings>& s) {
     s.setting("gate", &uplink_filter_settings::gate, "Which samples travel.").one_of(gate_choices()).live();
@@ -84,7 +86,14 @@ struct uplink_filter_settings {
         .between(1, 1024)
         .unit("samples")
         .live();
+    s.setting("spool_bytes", &uplink_filter_settings::spool_bytes,
+              "Room on the device's disk for batches that the cloud has not accepted yet. Beyond, those with the "
+              "least uncertain samples go first and are counted.")
+        .between(byte_count(65'536), byte_count(std::uint64_t{1} << 44U));
     s.setting("seed", &uplink_filter_settings::seed, "Draws of the random gate, of probes and of random tokens.");
+    s.setting("state_dir", &uplink_filter_settings::state_dir,
+              "Where that spool lies; empty for a folder of its own below the document's state_dir.")
+        .example("/var/lib/freshet/edge-1-filter");
   }
 };
 

@@ -36,6 +36,10 @@ class rng {
     }
   }
 
+  /// The words from which all later draws but normal() follow, to go on in another process.
+  [[nodiscard]] const std::array<std::uint64_t, 4>& words() const { return state_; }
+  void resume(const std::array<std::uint64_t, 4>& words) { state_ = words; }
+
   // UniformRandomBitGenerator, for the standard library.
   using result_type = std::uint64_t;
   static constexpr result_type min() { return 0; }

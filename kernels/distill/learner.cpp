@@ -141,13 +141,20 @@ learner::learner(model::llava student, learner_options options, std::int64_t tea
   optimiser_ = std::make_unique<adamw>(std::move(tensors), options_.optimiser);
 }
 
-bool learner::add(sample_handle sample) {
+std::optional<replay::change> learner::add(sample_handle sample) {
   if (!check_sample(*sample, student_.config(), teacher_width_).ok()) {
     ++refused_;
-    return false;
+    return std::nullopt;
   }
-  memory_.add(std::move(sample));
-  return true;
+  return memory_.add(std::move(sample));
+}
+
+result<bool> learner::restore_memory(std::vector<sample_handle> recent, std::vector<sample_handle> reservoir,
+                                     const replay::marks& at) {
+  for (const auto* pool : {&recent, &reservoir}) {
+    for (const auto& s : *pool) FRESHET_TRY(check_sample(*s, student_.config(), teacher_width_));
+  }
+  return memory_.restore(std::move(recent), std::move(reservoir), at);
 }
 
 void learner::set_source(std::vector<sample_handle> source, std::size_t top_k) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,11 @@ class learner {
   /// Takes the student with its adapter attached. `teacher_width` = Dt, needed for QKD terms only.
   learner(model::llava student, learner_options options, std::int64_t teacher_width);
 
-  /// Takes a sample into memory. False, and counted, when it does not fit the student (check_sample).
-  bool add(sample_handle sample);
+  /// Takes a sample into memory. Nothing, and counted, when it does not fit the student (check_sample).
+  std::optional<replay::change> add(sample_handle sample);
+  /// As replay::restore(). Samples that do not fit the student are an error, and nothing is changed.
+  result<bool> restore_memory(std::vector<sample_handle> recent, std::vector<sample_handle> reservoir,
+                              const replay::marks& at);
   /// Replaces the source set; what does not fit is left out and counted. With `top_k` > 0 each sample
   /// that brings no logits gets the student's own of this moment, the top k of them: later on the student is
   /// held to what it said in its first domain (Learning without Forgetting, arXiv 1606.09282).

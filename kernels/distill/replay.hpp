@@ -3,8 +3,10 @@
 // Thread contract: one owner. Samples are immutable once added.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/base/host_tensor.hpp"
@@ -43,8 +45,32 @@ class replay {
  public:
   replay(replay_options options, rng draw);
 
-  void add(sample_handle sample);
+  /// What an add() has changed: the sample lies in that slot of the recent window; the one that lay there, if
+  /// any, has moved to a slot of the reservoir or is gone.
+  struct change {
+    sample_handle sample;
+    std::size_t recent_slot = 0;
+    std::optional<std::size_t> moved_to;
+  };
+  change add(sample_handle sample);
   void set_source(std::vector<sample_handle> source) { source_ = std::move(source); }
+
+  /// Where the counting stands: with the samples by their slots all that a later process needs to go on.
+  struct marks {
+    std::uint64_t oldest = 0;   ///< slot of the recent window
+    std::uint64_t retired = 0;
+    std::uint64_t seen = 0;
+    std::array<std::uint64_t, 4> draws{};
+    friend bool operator==(const marks& a, const marks& b) {
+      return a.oldest == b.oldest && a.retired == b.retired && a.seen == b.seen && a.draws == b.draws;
+    }
+  };
+  [[nodiscard]] marks where() const { return {oldest_, retired_, seen_, draw_.words()}; }
+  [[nodiscard]] const std::vector<sample_handle>& recent() const { return recent_; }
+  [[nodiscard]] const std::vector<sample_handle>& reservoir() const { return reservoir_; }
+  /// Takes the place of all but the source set. When there is less room than there was, the newest of the
+  /// recent window and the first of the reservoir stay, and false is returned: slots have changed.
+  bool restore(std::vector<sample_handle> recent, std::vector<sample_handle> reservoir, const marks& at);
 
   [[nodiscard]] std::size_t recent_size() const { return recent_.size(); }
   [[nodiscard]] std::size_t reservoir_size() const { return reservoir_.size(); }

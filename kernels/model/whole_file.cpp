@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "kernels/base/fault_point.hpp"
+
 namespace freshet::model {
 namespace {
 
@@ -52,8 +54,13 @@ result<void> write_all(int fd, const byte_piece& piece, const std::filesystem::p
 
 result<void> write_and_rename(int fd, const std::filesystem::path& temporary, const std::filesystem::path& path,
                               const std::vector<byte_piece>& pieces) {
-  for (const auto& piece : pieces) FRESHET_TRY(write_all(fd, piece, temporary));
+  FRESHET_FAULT_POINT("file.write.before");
+  for (const auto& piece : pieces) {
+    FRESHET_TRY(write_all(fd, piece, temporary));
+    FRESHET_FAULT_POINT("file.write.piece");
+  }
   if (::fsync(fd) != 0) return system_error_at(temporary, "sync");
+  FRESHET_FAULT_POINT("file.rename.before");
   if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error_at(path, "rename the new file into place");
   return {};
 }
@@ -111,6 +118,7 @@ result<void> write_whole_file(const std::filesystem::path& path, const std::vect
       ::unlink(temporary.c_str());
       return written;
     }
+    FRESHET_FAULT_POINT("file.rename.after");
     return sync_folder(folder);
   }
   return error{errc::io, path.string() + ": no free temporary name beside it; remove the stale ." +
@@ -119,6 +127,16 @@ result<void> write_whole_file(const std::filesystem::path& path, const std::vect
 
 result<void> write_whole_file(const std::filesystem::path& path, const std::string& text) {
   return write_whole_file(path, std::vector<byte_piece>{{text.data(), text.size()}});
+}
+
+void remove_stale_temporaries(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.empty() && name.front() == '.' && name.find(".tmp.") != std::string::npos) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
 }
 
 }  // namespace freshet::model

@@ -25,4 +25,8 @@ struct byte_piece {
 result<void> write_whole_file(const std::filesystem::path& path, const std::vector<byte_piece>& pieces);
 result<void> write_whole_file(const std::filesystem::path& path, const std::string& text);
 
+/// Takes away what writers that died have left in a folder under temporary names. Call it before anyone writes
+/// there.
+void remove_stale_temporaries(const std::filesystem::path& folder);
+
 }  // namespace freshet::model

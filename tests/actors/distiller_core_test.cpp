@@ -60,7 +60,14 @@ class distiller : public ::testing::Test {
 
   /// A core that has started; what it announces then is taken out.
   std::unique_ptr<distiller_core> make() {
-    auto core = std::make_unique<distiller_core>(options_, distill::learner(fresh_student(), learning_, 0), words_);
+    std::unique_ptr<distiller_store> store;
+    if (!folder_.empty()) {
+      auto opened = distiller_store::open(folder_, options_.line);
+      EXPECT_TRUE(opened.ok()) << opened.err().text();
+      store = std::move(*opened);
+    }
+    auto core = std::make_unique<distiller_core>(options_, distill::learner(fresh_student(), learning_, 0), words_,
+                                                 std::move(store));
     core->start(now_, out_);
     const auto announced = out_.take<version_committed>();
     EXPECT_EQ(announced.size(), 1U);
@@ -115,6 +122,7 @@ class distiller : public ::testing::Test {
   compressor_options squeeze_;
   std::unique_ptr<role_core> squeezer_;
   std::string answer_ = "red";
+  std::filesystem::path folder_;  ///< of the state; empty: none
   version_committed first_;
   test::fake_outbox out_;
   time_point now_{1000s};
@@ -516,7 +524,7 @@ TEST_F(distiller, paced_learning_depends_on_the_labels_alone) {
 }
 
 TEST_F(distiller, goes_on_where_it_was_after_a_restart) {
-  options_.state_file = tiny_.folder() / "student.safetensors";
+  folder_ = tiny_.folder() / "state";
   squeeze_.budget_share = 0.2;
   host_tensor learned;
   content_hash mirror;
@@ -546,7 +554,7 @@ TEST_F(distiller, goes_on_where_it_was_after_a_restart) {
 }
 
 TEST_F(distiller, an_orderly_stop_keeps_what_was_learned_beyond_the_version) {
-  options_.state_file = tiny_.folder() / "student.safetensors";
+  folder_ = tiny_.folder() / "state";
   const auto before = make();
   learn(*before, labels(1, 6));
   EXPECT_EQ(out_.take<refresh_request>().size(), 1U);
@@ -559,7 +567,7 @@ TEST_F(distiller, an_orderly_stop_keeps_what_was_learned_beyond_the_version) {
 }
 
 TEST_F(distiller, a_state_of_another_line_or_in_pieces_is_not_taken) {
-  options_.state_file = tiny_.folder() / "student.safetensors";
+  folder_ = tiny_.folder() / "state";
   {
     const auto core = make();
     learn(*core, labels(1, 6));
@@ -572,10 +580,12 @@ TEST_F(distiller, a_state_of_another_line_or_in_pieces_is_not_taken) {
   EXPECT_EQ(out_.logged(log_level::warn), 1U);
   options_.line = own;
   EXPECT_EQ(make()->committed(), version{1});
-  std::filesystem::resize_file(options_.state_file, std::filesystem::file_size(options_.state_file) - 1);
+  const auto student = folder_ / "student-1.safetensors";
+  std::filesystem::resize_file(student, std::filesystem::file_size(student) - 1);
   const auto core = make();
   EXPECT_EQ(core->committed(), version{0});
   EXPECT_EQ(out_.logged(log_level::error), 1U);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "student-1.safetensors.damaged-1")) << "for people to look at";
   EXPECT_EQ(first_.values, core->learner().values());
 }
 

@@ -15,6 +15,7 @@ using namespace freshet::test;
 using topology::error_reply;
 using topology::label_request;
 using topology::leases_consumed;
+using topology::samples_settled;
 using topology::uts_batch;
 
 TEST(intake, leases_what_it_accepts_and_forgets_it_when_consumed) {
@@ -34,7 +35,7 @@ TEST(intake, leases_what_it_accepts_and_forgets_it_when_consumed) {
   core->handle(distiller, leases_consumed{{requests[0].lease}}, at(2s), out);
   EXPECT_EQ(stat(*core, "leases_unknown"), 1U);
   EXPECT_EQ(stat(*core, "samples_consumed"), 2U);
-  EXPECT_TRUE(out.messages.empty());
+  EXPECT_EQ(out.messages.size(), out.count<samples_settled>());
 }
 
 TEST(intake, takes_every_sample_once) {
@@ -97,13 +98,13 @@ TEST(intake, sends_an_unconfirmed_lease_again_under_its_number_with_longer_waits
   EXPECT_LE(*out.wake, 10s);
   core->handle(distiller, leases_consumed{{first[1].lease}}, at(2s), out);
   core->tick(at(9999ms), out);
-  EXPECT_TRUE(out.messages.empty());
+  EXPECT_EQ(out.messages.size(), out.count<samples_settled>());
   core->tick(at(10s), out);
   auto again = out.take<label_request>();
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(again[0], first[0]);
   core->tick(at(29s), out);
-  EXPECT_TRUE(out.messages.empty());
+  EXPECT_EQ(out.messages.size(), out.count<samples_settled>());
   core->tick(at(30s), out);
   EXPECT_EQ(out.take<label_request>().size(), 1U);
   EXPECT_EQ(stat(*core, "leases_resent"), 2U);
@@ -116,7 +117,7 @@ TEST(intake, waits_for_room_and_bounds_the_leases_that_are_out) {
   fake_outbox out;
   out.set_room(teacher, 0);
   for (std::uint64_t p = 0; p < 6; ++p) core->handle(filter(1), batch_of(1, {p}), at(0s), out);
-  EXPECT_TRUE(out.messages.empty());
+  EXPECT_EQ(out.messages.size(), out.count<samples_settled>());
   out.set_room(teacher, 2);
   core->work(at(1s), out);
   auto sent = out.take<label_request>();

@@ -36,10 +36,16 @@ class fake_outbox final : public actors::outbox {
     const auto it = rooms_.find(to);
     return it == rooms_.end() ? default_room_ : it->second;
   }
+  [[nodiscard]] std::size_t on_the_way(const topology::address& to) const override {
+    const auto it = on_the_way_.find(to);
+    return it == on_the_way_.end() ? 0 : it->second;
+  }
   void wake_after(duration delay) override { wake = wake ? std::min(*wake, delay) : delay; }
   void log(actors::log_level level, std::string text) override { logs.emplace_back(level, std::move(text)); }
 
   void set_room(const topology::address& to, std::size_t room) { rooms_[to] = room; }
+  /// All that is sent arrives at once unless a test says otherwise.
+  void set_on_the_way(const topology::address& to, std::size_t count) { on_the_way_[to] = count; }
   void set_default_room(std::size_t room) { default_room_ = room; }
 
   /// All messages of a type, in order, whoever they go to; they are taken out.
@@ -73,6 +79,7 @@ class fake_outbox final : public actors::outbox {
 
  private:
   std::map<topology::address, std::size_t> rooms_;
+  std::map<topology::address, std::size_t> on_the_way_;
   std::size_t default_room_ = 1U << 20;
 };
 

@@ -66,6 +66,11 @@ std::size_t link_table::room(const address& to) const {
   return settings_.queue_limit - at->second.out.held();
 }
 
+std::size_t link_table::held(const address& to) const {
+  const auto at = links_.find(to);
+  return at == links_.end() ? 0 : at->second.out.held();
+}
+
 parcel link_table::wrap(const address& to, any_message m) const {
   parcel p;
   p.head.type = number_of(m);

@@ -50,6 +50,8 @@ class link_table {
   // --- outgoing -------------------------------------------------------------------------------
   /// How many more sequenced messages the link to `to` takes now.
   [[nodiscard]] std::size_t room(const address& to) const;
+  /// Sequenced messages to `to` that are not acknowledged yet.
+  [[nodiscard]] std::size_t held(const address& to) const;
   /// By the message's delivery class. A sequenced message beyond room() is a broken invariant.
   void send(const address& to, any_message m, time_point now);
 

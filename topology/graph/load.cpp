@@ -27,6 +27,8 @@ void fill_state_dir(role_spec& role, const std::string& state_dir, const std::st
     own = own.empty() ? state_dir_of(state_dir, role.where()) : below(base_dir, own);
   };
   if (auto* device = std::get_if<config::device_settings>(&role.settings)) fill(device->state_dir);
+  if (auto* filter = std::get_if<config::uplink_filter_settings>(&role.settings)) fill(filter->state_dir);
+  if (auto* intake = std::get_if<config::intake_settings>(&role.settings)) fill(intake->state_dir);
   if (auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) fill(distiller->state_dir);
 }
 

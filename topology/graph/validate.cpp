@@ -120,6 +120,8 @@ void check_state_dirs(const graph& g, config::problems& out) {
   for (const role_spec& role : g.roles) {
     const std::string* own = nullptr;
     if (const auto* device = std::get_if<config::device_settings>(&role.settings)) own = &device->state_dir;
+    if (const auto* filter = std::get_if<config::uplink_filter_settings>(&role.settings)) own = &filter->state_dir;
+    if (const auto* intake = std::get_if<config::intake_settings>(&role.settings)) own = &intake->state_dir;
     if (const auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) own = &distiller->state_dir;
     if (own == nullptr || role.node.empty()) continue;
     const auto [other, unused] = owners.emplace(*own, &role);

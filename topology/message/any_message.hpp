@@ -46,6 +46,7 @@ FRESHET_MESSAGE(uts_batch, 21, sequenced)
 FRESHET_MESSAGE(label_request, 22, sequenced)
 FRESHET_MESSAGE(labelled_batch, 23, sequenced)
 FRESHET_MESSAGE(leases_consumed, 24, sequenced)
+FRESHET_MESSAGE(samples_settled, 25, control)
 FRESHET_MESSAGE(refresh_request, 30, sequenced)
 FRESHET_MESSAGE(refresh_ready, 31, sequenced)
 FRESHET_MESSAGE(version_committed, 32, sequenced)
@@ -63,8 +64,8 @@ using any_message =
     std::variant<link_hello, link_ack, error_reply, stats_request, stats_snapshot, role_report, pace, paced,
                  tick_learned, stop_request, observation_batch, uts_batch, label_request, labelled_batch,
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
-                 chunk_request, artefact_chunk, operator_request, operator_answer,
-                 topology_order, node_report>;
+                 chunk_request, artefact_chunk, operator_request, operator_answer, topology_order, node_report,
+                 samples_settled>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);

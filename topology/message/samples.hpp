@@ -70,11 +70,29 @@ struct uts_batch {
   FRESHET_FIELDS(device, tick, end_of_tick, tokens_per_sample, format, zstd, token_bytes, payload, scales, samples)
 };
 
+/// INTAKE -> UPLINK-FILTER: what became of samples of a batch. Those in neither list stay the sender's: it
+/// sends them again later.
+struct samples_settled {
+  device_id device;
+  std::vector<sequence> accepted = {};    ///< committed to the journal, now or before: the sender may forget them
+  std::vector<sequence> refused = {};     ///< never taken as they are; to send them again is no use
+  FRESHET_FIELDS(device, accepted, refused)
+};
+
+/// The accepted work that a lease is about, by a name that is the same in every life of INTAKE.
+struct journal_entry {
+  std::uint64_t journal = 0;              ///< drawn when the journal was made
+  std::uint64_t number = 0;               ///< ascends, never used twice; 0: no entry, a bare end of a tick
+  std::uint64_t done_below = 0;           ///< every entry below this one is learned and erased
+  FRESHET_FIELDS(journal, number, done_below)
+};
+
 /// INTAKE -> TEACHER: a lease on accepted samples.
 struct label_request {
   std::uint64_t lease = 0;
   uts_batch batch;
-  FRESHET_FIELDS(lease, batch)
+  journal_entry entry = {};
+  FRESHET_FIELDS(lease, batch, entry)
 };
 
 struct teacher_label {
@@ -94,13 +112,16 @@ struct labelled_batch {
   std::vector<teacher_label> labels;      ///< one a sample
   host_tensor teacher_visual;             ///< f32 [sum kept, Dt] visual tokens after the projector; empty when not asked for
   host_tensor teacher_hidden;             ///< f32 [sum A, Dt] final normed hidden states at the answer positions; same
-  FRESHET_FIELDS(lease, batch, labels, teacher_visual, teacher_hidden)
+  journal_entry entry = {};               ///< of the request
+  FRESHET_FIELDS(lease, batch, labels, teacher_visual, teacher_hidden, entry)
 };
 
-/// DISTILLER -> INTAKE: these leases are in the replay and need not be labelled again.
+/// DISTILLER -> INTAKE: this work is committed to the distiller's state and need not be labelled again.
 struct leases_consumed {
   std::vector<std::uint64_t> leases;
-  FRESHET_FIELDS(leases)
+  std::uint64_t journal = 0;
+  std::vector<std::uint64_t> entries = {};  ///< of that journal: holds whatever became of the leases
+  FRESHET_FIELDS(leases, journal, entries)
 };
 
 }  // namespace freshet::topology
