@@ -52,6 +52,7 @@ struct register_role {
 struct connect_peer {
   std::string node;
   std::string endpoint;
+  std::string server_key;   ///< 32 bytes: the link is encrypted for it; empty: plain
 };
 
 using port_handle = rt::protocol<void(send_parcels), void(register_role), void(connect_peer), void(stop),

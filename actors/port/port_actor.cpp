@@ -70,7 +70,7 @@ class port_actor final : public caf::blocking_actor {
     receive_while([&] { return taken++ < mail_per_round && has_next_message(); })(
         [&](send_parcels& m) { loop.submit(m.parcels); },
         [&](const register_role& m) { loop.register_role(m.role, mailbox_of(m)); },
-        [&](const connect_peer& m) { loop.connect(m.node, m.endpoint); },
+        [&](const connect_peer& m) { loop.connect(m.node, m.endpoint, m.server_key); },
         [&](stop) { loop.begin_stop(); },
         [&](get_stats) { return setup_.traffic->snapshot().json(); },
         [&](const caf::exit_msg& m) {

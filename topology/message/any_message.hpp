@@ -52,13 +52,16 @@ FRESHET_MESSAGE(device_report, 33, control)
 FRESHET_MESSAGE(artefact_offer, 34, control)
 FRESHET_MESSAGE(chunk_request, 35, control)
 FRESHET_MESSAGE(artefact_chunk, 36, pulled)
+FRESHET_MESSAGE(trust_statement, 45, control)
+FRESHET_MESSAGE(enrol_request, 50, control)
+FRESHET_MESSAGE(enrol_reply, 51, control)
 #undef FRESHET_MESSAGE
 
 using any_message =
     std::variant<link_hello, link_ack, error_reply, stats_request, stats_snapshot, role_report, pace, paced,
                  tick_learned, stop_request, observation_batch, uts_batch, label_request, labelled_batch,
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
-                 chunk_request, artefact_chunk>;
+                 chunk_request, artefact_chunk, trust_statement, enrol_request, enrol_reply>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);
