@@ -60,6 +60,7 @@ struct forget_role {
 struct connect_peer {
   std::string node;
   std::string endpoint;
+  std::string server_key;   ///< 32 bytes: the link is encrypted for it; empty: plain
 };
 
 /// NODE -> PORT: do not dial this peer any more.

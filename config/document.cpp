@@ -56,6 +56,8 @@ node_section read_node(const value& given, problems& out) {
   node.at = given.at;
   schema_of<node_settings>().read(given, "nodes", node.settings, out);
   node.name_at = place(given, "name");
+  node.public_key_at = place(given, "public_key");
+  node.enrol_at = place(given, "enrol");
   if (const value* listen = given.find("listen"); listen != nullptr && listen->kind == value_kind::list)
     for (const value& endpoint : listen->items) node.listen_at.push_back(endpoint.at);
   node.listen_at.resize(node.settings.listen.size(), given.at);

@@ -22,6 +22,8 @@ struct node_section {
   position at;
   position name_at;
   std::vector<position> listen_at;   ///< parallel to settings.listen
+  position public_key_at;
+  position enrol_at;
 };
 
 struct role_section {

@@ -65,14 +65,20 @@ inbound::consequence inbound::take(received message, const std::string& node, co
   auto decoded = topology::decode(message.frames, setup_.limits.wire);
   if (!decoded) return not_understood(message, decoded.err(), node, sender, now);
   auto p = std::move(decoded).value();
-  if (!identity_holds(p.head, node)) {
-    setup_.traffic->update_faults([](rt::port_faults& f) { ++f.wrong_identity; });
-    strike(sender, now);
+  const bool own_word = identity_holds(p.head, node) &&
+                        (!setup_.known || setup_.known->may_say(p.head.from, p.head.to, p.body));
+  if (!own_word) {
+    not_its_own(sender, now);
     return {};
   }
   setup_.traffic->count(rt::direction::in, node, p.head.from, p.head.to, message.wire_bytes);
   deliver(std::move(p), now);
   return {true, std::nullopt};
+}
+
+void inbound::not_its_own(const std::string& sender, time_point now) {
+  setup_.traffic->update_faults([](rt::port_faults& f) { ++f.wrong_identity; });
+  strike(sender, now);
 }
 
 bool inbound::identity_holds(const topology::envelope& head, const std::string& node) const {

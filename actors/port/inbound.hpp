@@ -34,6 +34,7 @@ class inbound {
     std::vector<std::string> expected_roles;   ///< a few early parcels wait for these
     std::shared_ptr<rt::traffic_meter> traffic;
     std::shared_ptr<spdlog::logger> log;
+    std::shared_ptr<const rt::residents> known = nullptr;   ///< empty: whoever a node says
   };
   /// What a message asks of the port beyond its delivery.
   struct consequence {
@@ -45,7 +46,8 @@ class inbound {
 
   void register_role(const std::string& role, receiver to);
   void forget_role(const std::string& role) { roles_.erase(role); }
-  /// `node` is who must have sent it; `sender` is what a cut-off goes by (a routing id, a peer).
+  /// `node` is who must have sent it, empty for nobody that we would hear; `sender` is what a cut-off
+  /// goes by (a key, a routing id, a peer).
   consequence take(received message, const std::string& node, const std::string& sender, time_point now);
   /// Ends a round: what is not urgent goes to its roles now, all of one role together.
   void hand_over(time_point now);
@@ -53,6 +55,7 @@ class inbound {
  private:
   void malformed(const std::string& sender, const std::string& why, time_point now);
   void strike(const std::string& sender, time_point now);
+  void not_its_own(const std::string& sender, time_point now);
   [[nodiscard]] bool identity_holds(const topology::envelope& head, const std::string& node) const;
   consequence not_understood(const received& message, const error& why, const std::string& node,
                              const std::string& sender, time_point now);

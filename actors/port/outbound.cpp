@@ -9,15 +9,25 @@
 
 namespace freshet::port {
 
-result<void> outbound::connect(const std::string& node, const std::string& endpoint) {
-  FRESHET_TRY(check_endpoint(endpoint, false));
+namespace {
+constexpr duration first_redial = std::chrono::seconds(1);
+constexpr unsigned most_redial_doublings = 3;
+}  // namespace
+
+result<void> outbound::connect(const std::string& node, const std::string& endpoint, const std::string& server_key) {
+  FRESHET_TRY(check_endpoint(endpoint, false, !server_key.empty()));
+  if (!server_key.empty() && !setup_.own)
+    return error{errc::invalid_argument, "node " + node + " is reached with encryption, and this node has no key"};
   auto found = configured_.find(node);
   if (found == configured_.end())
-    found = configured_.emplace(node, configured_peer{endpoint, 0, std::nullopt, send_queue(setup_.limits.queue)}).first;
+    found = configured_.emplace(node, configured_peer(setup_.limits.queue)).first;
   auto& peer = found->second;
   peer.endpoint = endpoint;
+  peer.server_key = server_key;
   peer.generation = 0;
   peer.socket.reset();
+  peer.refusals = 0;
+  peer.dial_again.reset();
   if (is_inproc(endpoint)) {
     follow_inproc();
     return {};
@@ -27,9 +37,32 @@ result<void> outbound::connect(const std::string& node, const std::string& endpo
 
 result<void> outbound::open_socket(configured_peer& peer) {
   peer.socket.emplace(make_dealer(setup_.context->sockets(), setup_.limits, setup_.routing_id));
+  peer.watch.reset();
+  if (!peer.server_key.empty()) {
+    encrypt_as_client(*peer.socket, *setup_.own, peer.server_key);
+    peer.watch = std::make_unique<handshake_watch>(setup_.context->sockets(), *peer.socket);
+  }
   auto connected = port::connect(*peer.socket, peer.endpoint);
   if (!connected) peer.socket.reset();
   return connected;
+}
+
+void outbound::redial_refused(time_point now) {
+  for (auto& [node, peer] : configured_) {
+    if (!peer.watch) continue;
+    if (peer.dial_again && now >= *peer.dial_again) {
+      peer.dial_again.reset();
+      if (auto opened = open_socket(peer); !opened) setup_.log->warn("{}: {}", setup_.node, opened.err().text());
+      continue;
+    }
+    // The socket takes messages only behind a handshake.
+    if ((peer.socket->get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0) peer.refusals = 0;
+    if (peer.dial_again || !peer.watch->refused()) continue;
+    if (peer.refusals++ == 0)
+      setup_.log->warn("{}: {} at {} does not let us in: our key is not in its list, or its key is another than we know; "
+                       "dialling on", setup_.node, node, peer.endpoint);
+    peer.dial_again = now + first_redial * (1 << std::min(peer.refusals - 1, most_redial_doublings));
+  }
 }
 
 bool outbound::follow_inproc() {
@@ -48,17 +81,30 @@ bool outbound::follow_inproc() {
   return joined;
 }
 
-void outbound::learn(const std::string& node, const std::string& routing_id, time_point now) {
+void outbound::learn(const std::string& node, const way_back& way, time_point now) {
   if (configured_.count(node) != 0) return;
   auto found = learned_.find(node);
   if (found == learned_.end()) {
     make_room_for_learned();
-    found = learned_.emplace(node, learned_peer{routing_id, {}, now, send_queue(setup_.limits.queue)}).first;
+    found = learned_.emplace(node, learned_peer{way, {}, now, send_queue(setup_.limits.queue)}).first;
   }
   auto& peer = found->second;
-  if (routing_id == peer.superseded) return;
-  if (routing_id != peer.routing_id) peer.superseded = std::exchange(peer.routing_id, routing_id);
+  if (way.routing_id == peer.superseded) return;
+  if (way.routing_id != peer.way.routing_id) peer.superseded = peer.way.routing_id;
+  peer.way = way;
   peer.heard = now;
+}
+
+void outbound::forget_unless(const std::function<bool(const std::string&, const std::string&)>& allowed) {
+  for (auto i = learned_.begin(); i != learned_.end();) {
+    const std::string& key = i->second.way.key;
+    if (key.empty() || allowed(i->first, key)) {
+      ++i;
+      continue;
+    }
+    waiting_learned_.erase(i->first);
+    i = learned_.erase(i);
+  }
 }
 
 void outbound::make_room_for_learned() {
@@ -129,7 +175,7 @@ void outbound::send_waiting() {
   }
   for (auto i = waiting_learned_.begin(); i != waiting_learned_.end();) {
     auto& peer = learned_.at(*i);
-    const bool sent_all = drain(*i, peer.queue, router_, &peer.routing_id);
+    const bool sent_all = drain(*i, peer.queue, *peer.way.router, &peer.way.routing_id);
     show_depth(*i, peer.queue);
     i = sent_all ? waiting_learned_.erase(i) : std::next(i);
   }

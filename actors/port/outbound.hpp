@@ -1,10 +1,11 @@
 // The way out of a node: which socket reaches whom, and what waits in front of it. A node named in
 // the configuration (and the node itself) has a dealer of its own; a node that connected to us is
-// reached through the router by the routing id under which it last spoke.
+// reached through the router and by the routing id under which it last spoke.
 // Thread contract: owned by the port's thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <spdlog/logger.h>
 #include <zmq.hpp>
 
+#include "actors/port/handshake_watch.hpp"
 #include "actors/port/send_queue.hpp"
 #include "actors/port/socket_context.hpp"
 #include "actors/rt/traffic.hpp"
@@ -32,19 +34,33 @@ class outbound {
     std::shared_ptr<socket_context> context;
     std::shared_ptr<rt::traffic_meter> traffic;
     std::shared_ptr<spdlog::logger> log;
+    std::optional<rt::link_keys> own;          ///< for peers that are connected to with CURVE
   };
 
-  outbound(setup s, zmq::socket_t& router) : setup_(std::move(s)), router_(router) {}
+  explicit outbound(setup s) : setup_(std::move(s)) {}
 
-  result<void> connect(const std::string& node, const std::string& endpoint);
+  /// With a `server_key` the link is encrypted for it; without one tcp is for the loopback interface only.
+  result<void> connect(const std::string& node, const std::string& endpoint, const std::string& server_key);
   /// What waits for it goes too: the links of whoever still speaks to it send again.
   void disconnect(const std::string& node) { configured_.erase(node); }
-  /// `node` spoke with this routing id; replies go there unless it has a dealer.
-  void learn(const std::string& node, const std::string& routing_id, time_point now);
+
+  /// How a node that connected to us was last heard.
+  struct way_back {
+    zmq::socket_t* router = nullptr;
+    std::string routing_id;
+    std::string key;                           ///< that it came in with; empty on plain links
+  };
+  /// `node` spoke; replies go back this way unless it has a dealer.
+  void learn(const std::string& node, const way_back& way, time_point now);
+  /// Takes back what was learned of nodes whose key may not come in any more.
+  void forget_unless(const std::function<bool(const std::string& node, const std::string& key)>& allowed);
 
   /// Says a word to every configured peer, so that it knows the way back though no role here may ever
   /// speak first. For peers that are reached and have nothing waiting.
   void introduce(epoch life);
+
+  /// Dials again, ever later, where the other end did not let us in.
+  void redial_refused(time_point now);
 
   /// Encodes and queues; send_waiting() puts it on the wire.
   void submit(const topology::parcel& p);
@@ -69,12 +85,18 @@ class outbound {
  private:
   struct configured_peer {
     std::string endpoint;
+    std::string server_key;                  ///< empty: plain
     std::uint64_t generation = 0;            ///< of the inproc binding that the socket is joined to
     std::optional<zmq::socket_t> socket;     ///< empty while an inproc peer is not there
+    std::unique_ptr<handshake_watch> watch;  ///< of an encrypted link
+    unsigned refusals = 0;                   ///< in a row
+    std::optional<time_point> dial_again;
     send_queue queue;
+
+    explicit configured_peer(const rt::queue_limits& limits) : queue(limits) {}
   };
   struct learned_peer {
-    std::string routing_id;
+    way_back way;
     std::string superseded;   ///< the one before: its last words may be read after its successor's first
     time_point heard;
     send_queue queue;
@@ -88,7 +110,6 @@ class outbound {
   void make_room_for_learned();
 
   setup setup_;
-  zmq::socket_t& router_;
   std::map<std::string, configured_peer> configured_;
   std::map<std::string, learned_peer> learned_;
   std::set<std::string> waiting_learned_;

@@ -71,7 +71,7 @@ class port_actor final : public caf::blocking_actor {
         [&](send_parcels& m) { loop.submit(m.parcels); },
         [&](const register_role& m) { loop.register_role(m.role, mailbox_of(m)); },
         [&](const forget_role& m) { loop.forget_role(m.role); },
-        [&](const connect_peer& m) { loop.connect(m.node, m.endpoint); },
+        [&](const connect_peer& m) { loop.connect(m.node, m.endpoint, m.server_key); },
         [&](const disconnect_peer& m) { loop.disconnect(m.node); },
         [&](stop) { loop.begin_stop(); },
         [&](get_stats) { return setup_.traffic->snapshot().json(); },

@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include "actors/port/endpoint.hpp"
-#include "actors/port/sockets.hpp"
+#include "kernels/base/hex.hpp"
+#include "topology/message/address.hpp"
 
 namespace freshet::port {
 
@@ -26,6 +27,12 @@ milliseconds until(time_point then, time_point now) {
   return std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(then - now));
 }
 
+/// Consoles of one operator may run side by side, each under a name of its own.
+bool speaks_for(const rt::key_owner& owner, const std::string& node) {
+  if (node == owner.node) return true;
+  return owner.console && topology::is_console_name(owner.node) && node.rfind(owner.node + "-", 0) == 0;
+}
+
 milliseconds sooner(milliseconds a, milliseconds b) { return a == forever ? b : std::min(a, b); }
 
 }  // namespace
@@ -34,27 +41,43 @@ port_loop::port_loop(setup s)
     : setup_(std::move(s)),
       routing_id_(routing_id_of(setup_.config.node, setup_.life)),
       inbound_({setup_.config.node, setup_.life, setup_.config.limits, setup_.config.expected_roles, setup_.traffic,
-                setup_.log}) {}
+                setup_.log, setup_.config.security.known}) {}
 
 port_loop::~port_loop() { close(); }
 
 result<std::vector<std::string>> port_loop::open() {
   const auto& config = setup_.config;
+  const auto& security = config.security;
+  if (security.allowed && !security.own)
+    return error{errc::invalid_argument, "node " + config.node + " is to let in by key, and has none itself"};
   router_ = make_router(setup_.context->sockets(), config.limits);
-  outbound_ = std::make_unique<outbound>(
-      outbound::setup{config.node, routing_id_, config.limits, setup_.context, setup_.traffic, setup_.log}, router_);
+  if (security.allowed) {
+    zap_domain_ = routing_id_;
+    setup_.context->zap().guard(zap_domain_, [allowed = security.allowed, traffic = setup_.traffic](const std::string& key) {
+      const bool let_in = allowed->find(key).has_value();
+      if (!let_in) traffic->update_faults([](rt::port_faults& f) { ++f.refused_keys; });
+      return let_in;
+    });
+    secure_router_ = make_router(setup_.context->sockets(), config.limits);
+    encrypt_as_server(secure_router_, *security.own, zap_domain_);
+  }
+  outbound_ = std::make_unique<outbound>(outbound::setup{config.node, routing_id_, config.limits, setup_.context,
+                                                         setup_.traffic, setup_.log, security.own});
   // Roles of this node reach each other through this endpoint: the same path as to any other node.
   std::vector<std::string> endpoints = config.listen;
   const std::string self = "inproc://freshet/" + routing_id_;
   endpoints.push_back(self);
   for (const auto& endpoint : endpoints) {
-    FRESHET_TRY(check_endpoint(endpoint, true));
-    FRESHET_TRY_ASSIGN(auto actual, bind(router_, endpoint));
+    FRESHET_TRY_ASSIGN(auto actual, listen(endpoint));
     bound_.push_back(actual);
     if (is_inproc(actual)) setup_.context->announce(actual);
   }
-  FRESHET_TRY(outbound_->connect(config.node, self));
-  for (const auto& [node, endpoint] : config.peers) FRESHET_TRY(outbound_->connect(node, endpoint));
+  FRESHET_TRY(outbound_->connect(config.node, self, {}));
+  for (const auto& [node, endpoint] : config.peers) {
+    const auto key = security.servers.find(node);
+    const bool encrypted = is_tcp(endpoint) && key != security.servers.end();
+    FRESHET_TRY(outbound_->connect(node, endpoint, encrypted ? key->second : std::string()));
+  }
   subscription_ = setup_.context->subscribe([wake = setup_.wake] { wake->wake(); });
   outbound_->follow_inproc();
   started_ = setup_.clock->now();
@@ -63,9 +86,15 @@ result<std::vector<std::string>> port_loop::open() {
   return std::vector<std::string>(bound_.begin(), bound_.end() - 1);
 }
 
-void port_loop::connect(const std::string& node, const std::string& endpoint) {
+result<std::string> port_loop::listen(const std::string& endpoint) {
+  const bool encrypted = is_tcp(endpoint) && setup_.config.security.allowed;
+  FRESHET_TRY(check_endpoint(endpoint, true, encrypted));
+  return bind(encrypted ? secure_router_ : router_, endpoint);
+}
+
+void port_loop::connect(const std::string& node, const std::string& endpoint, const std::string& server_key) {
   next_introduction_ = setup_.clock->now();
-  auto connected = outbound_->connect(node, endpoint);
+  auto connected = outbound_->connect(node, endpoint, server_key);
   if (!connected) setup_.log->error("{}: {}", setup_.config.node, connected.err().text());
 }
 
@@ -85,11 +114,12 @@ milliseconds port_loop::patience(time_point now) const {
 void port_loop::wait_and_receive() {
   auto dealers = outbound_->dealers();
   std::vector<zmq::pollitem_t> items;
-  items.reserve(dealers.size() + 2);
+  items.reserve(dealers.size() + 3);
   items.push_back({nullptr, setup_.wake->fd(), ZMQ_POLLIN, 0});
   items.push_back({router_.handle(), 0, ZMQ_POLLIN, 0});
   for (const auto& d : dealers)
     items.push_back({d.socket->handle(), 0, static_cast<short>(d.wants_room ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN), 0});
+  if (setup_.config.security.allowed) items.push_back({secure_router_.handle(), 0, ZMQ_POLLIN, 0});
   try {
     zmq::poll(items, patience(setup_.clock->now()));
   } catch (const zmq::error_t& e) {
@@ -98,29 +128,66 @@ void port_loop::wait_and_receive() {
   }
   const time_point now = setup_.clock->now();
   if (items[0].revents & ZMQ_POLLIN) setup_.wake->clear();
-  if (items[1].revents & ZMQ_POLLIN) receive_from(router_, nullptr, now);
+  if (items[1].revents & ZMQ_POLLIN) receive_from({&router_, nullptr}, now);
   for (std::size_t i = 0; i < dealers.size(); ++i)
-    if (items[i + 2].revents & ZMQ_POLLIN) receive_from(*dealers[i].socket, &dealers[i].node, now);
+    if (items[i + 2].revents & ZMQ_POLLIN) receive_from({dealers[i].socket, &dealers[i].node}, now);
+  if (items.size() > dealers.size() + 2 && items.back().revents & ZMQ_POLLIN) receive_from({&secure_router_, nullptr}, now);
   inbound_.hand_over(now);
   if (items[0].revents & ZMQ_POLLIN && outbound_->follow_inproc() && next_introduction_) next_introduction_ = now;
   if (next_introduction_ && now >= *next_introduction_) {
     next_introduction_ = now + introduction_period;
+    outbound_->redial_refused(now);
     outbound_->introduce(setup_.life);
   }
   if (next_report_ && now >= *next_report_) report(now);
 }
 
-void port_loop::receive_from(zmq::socket_t& socket, const std::string* peer, time_point now) {
+std::optional<std::string> port_loop::owner_of(const received& message) const {
+  // Asked for every message: a key may have been revoked since its connection was let in.
+  const auto key = from_hex(message.user_id);
+  const auto owner = key ? setup_.config.security.allowed->find(*key) : std::nullopt;
+  if (!owner) return std::nullopt;
+  std::string node = node_of_routing_id(message.routing_id);
+  return speaks_for(*owner, node) ? node : std::string();
+}
+
+void port_loop::receive_from(const source& from, time_point now) {
   const auto& limits = setup_.config.limits;
+  const bool encrypted = from.socket == &secure_router_;
   for (std::size_t n = 0; n < limits.messages_per_round; ++n) {
-    auto message = receive(socket, peer == nullptr, limits.wire.frames);
+    auto message = receive(*from.socket, from.peer == nullptr, limits.wire.frames);
     if (!message) return;
-    const std::string routing_id = message->routing_id;
-    const std::string node = peer ? *peer : node_of_routing_id(routing_id);
-    auto outcome = inbound_.take(std::move(*message), node, peer ? *peer : routing_id, now);
-    if (outcome.genuine && !peer) outbound_->learn(node, routing_id, now);
+    const outbound::way_back way{from.socket, message->routing_id, encrypted ? message->user_id : std::string()};
+    std::string node = from.peer ? *from.peer : node_of_routing_id(way.routing_id);
+    std::string sender = from.peer ? *from.peer : way.routing_id;
+    if (encrypted) {
+      const auto owner = owner_of(*message);
+      if (!owner) {
+        setup_.traffic->update_faults([](rt::port_faults& f) { ++f.refused_keys; });
+        continue;
+      }
+      node = *owner;
+      sender = way.key;   // whoever is cut off does not come back under another routing id
+    }
+    auto outcome = inbound_.take(std::move(*message), node, sender, now);
+    if (outcome.genuine && !from.peer) outbound_->learn(node, way, now);
     if (outcome.reply) outbound_->submit(*outcome.reply);
   }
+}
+
+void port_loop::forget_revoked() {
+  const auto& allowed = setup_.config.security.allowed;
+  if (!allowed || allowed->revision() == keys_seen_) return;
+  keys_seen_ = allowed->revision();
+  outbound_->forget_unless([&](const std::string& node, const std::string& key) {
+    const auto owner = allowed->find(from_hex(key).value_or(std::string()));
+    return owner && speaks_for(*owner, node);
+  });
+}
+
+void port_loop::send_waiting() {
+  forget_revoked();
+  outbound_->send_waiting();
 }
 
 void port_loop::report(time_point now) {
@@ -150,10 +217,13 @@ void port_loop::close() {
   if (outbound_) outbound_->close();
   for (const auto& endpoint : bound_) {
     if (is_inproc(endpoint)) setup_.context->withdraw(endpoint);
-    unbind(router_, endpoint);
+    unbind(is_tcp(endpoint) && secure_router_.handle() != nullptr ? secure_router_ : router_, endpoint);
   }
   bound_.clear();
+  if (secure_router_.handle() != nullptr) secure_router_.close();
   router_.close();
+  if (!zap_domain_.empty()) setup_.context->zap().forget(zap_domain_);
+  zap_domain_.clear();
 }
 
 }  // namespace freshet::port

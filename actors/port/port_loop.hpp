@@ -14,6 +14,7 @@
 #include "actors/port/inbound.hpp"
 #include "actors/port/outbound.hpp"
 #include "actors/port/socket_context.hpp"
+#include "actors/port/sockets.hpp"
 #include "actors/port/wake_fd.hpp"
 #include "actors/rt/real_clock.hpp"
 #include "actors/rt/traffic.hpp"
@@ -42,13 +43,13 @@ class port_loop {
   result<std::vector<std::string>> open();
   void register_role(const std::string& role, receiver to) { inbound_.register_role(role, std::move(to)); }
   void forget_role(const std::string& role) { inbound_.forget_role(role); }
-  void connect(const std::string& node, const std::string& endpoint);
+  void connect(const std::string& node, const std::string& endpoint, const std::string& server_key);
   void disconnect(const std::string& node) { outbound_->disconnect(node); }
   void submit(const std::vector<topology::parcel>& parcels);
 
   /// Waits for the wake, the sockets or a time; then receives and reports.
   void wait_and_receive();
-  void send_waiting() { outbound_->send_waiting(); }
+  void send_waiting();
   /// From now on only what waits is sent, for at most `linger`.
   void begin_stop();
   [[nodiscard]] bool done() const;
@@ -56,12 +57,24 @@ class port_loop {
 
  private:
   [[nodiscard]] std::chrono::milliseconds patience(time_point now) const;
-  void receive_from(zmq::socket_t& socket, const std::string* peer, time_point now);
+  struct source {
+    zmq::socket_t* socket;
+    const std::string* peer;   ///< of a dealer; null for the routers, who tell their senders apart
+  };
+  void receive_from(const source& from, time_point now);
+  result<std::string> listen(const std::string& endpoint);
+  /// The node that a message of the encrypted router comes from: empty when its routing id names one
+  /// that its key does not speak for, nothing when the key may not come in (any more).
+  [[nodiscard]] std::optional<std::string> owner_of(const received& message) const;
+  void forget_revoked();
   void report(time_point now);
 
   setup setup_;
   std::string routing_id_;
-  zmq::socket_t router_;
+  zmq::socket_t router_;                  ///< of plain links
+  zmq::socket_t secure_router_;           ///< of encrypted ones; none without them
+  std::string zap_domain_;
+  std::uint64_t keys_seen_ = 0;           ///< revision of the allowed keys that was last looked at
   std::vector<std::string> bound_;
   inbound inbound_;
   std::unique_ptr<outbound> outbound_;

@@ -11,6 +11,12 @@ constexpr int most_sockets = 4096;
 
 socket_context::socket_context() : sockets_(io_threads, most_sockets) {}
 
+zap_handler& socket_context::zap() {
+  std::lock_guard lock(mutex_);
+  if (!zap_) zap_ = std::make_unique<zap_handler>(sockets_);
+  return *zap_;
+}
+
 void socket_context::announce(const std::string& inproc_endpoint) {
   std::lock_guard lock(mutex_);
   bound_[inproc_endpoint] = ++last_generation_;

@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
 #include <zmq.hpp>
+
+#include "actors/port/zap_handler.hpp"
 
 namespace freshet::port {
 
@@ -19,6 +22,8 @@ class socket_context {
   socket_context();
 
   [[nodiscard]] zmq::context_t& sockets() { return sockets_; }
+  /// Made when the first socket that is guarded needs it.
+  [[nodiscard]] zap_handler& zap();
 
   void announce(const std::string& inproc_endpoint);
   void withdraw(const std::string& inproc_endpoint);
@@ -32,6 +37,7 @@ class socket_context {
  private:
   zmq::context_t sockets_;
   mutable std::mutex mutex_;
+  std::unique_ptr<zap_handler> zap_;   ///< before the context ends, its socket has to
   std::uint64_t last_generation_ = 0;
   std::uint64_t last_ticket_ = 0;
   std::map<std::string, std::uint64_t> bound_;

@@ -5,7 +5,6 @@
 #include <thread>
 #include <utility>
 
-
 namespace freshet::port {
 
 namespace {
@@ -78,6 +77,19 @@ zmq::socket_t make_dealer(zmq::context_t& context, const rt::port_limits& limits
   socket.set(zmq::sockopt::reconnect_ivl, reconnect_first_ms);
   socket.set(zmq::sockopt::reconnect_ivl_max, reconnect_most_ms);
   return socket;
+}
+
+void encrypt_as_server(zmq::socket_t& socket, const rt::link_keys& own, const std::string& domain) {
+  socket.set(zmq::sockopt::curve_server, true);
+  socket.set(zmq::sockopt::curve_secretkey, own.secret_key);
+  socket.set(zmq::sockopt::zap_domain, domain);
+  // A context without a ZAP handler lets everybody in, without a User-Id: nobody whom the port would hear.
+}
+
+void encrypt_as_client(zmq::socket_t& socket, const rt::link_keys& own, const std::string& server_key) {
+  socket.set(zmq::sockopt::curve_serverkey, server_key);
+  socket.set(zmq::sockopt::curve_publickey, own.public_key);
+  socket.set(zmq::sockopt::curve_secretkey, own.secret_key);
 }
 
 namespace {
@@ -165,6 +177,8 @@ std::optional<received> receive(zmq::socket_t& socket, bool from_router, std::si
     // ZeroMQ hands over whole messages: from here on parts are there or were never sent.
     if (!part.more() || !read_part(socket, part)) return r;
   }
+  // Absent on plain links, where the C function says so without an exception.
+  if (const char* user = zmq_msg_gets(part.handle(), "User-Id"); user != nullptr) r.user_id = user;
   // One holder for all frames: they live and die together, and small ones lie within the holder,
   // so tensors are made only once it is complete.
   auto holder = std::make_shared<std::vector<zmq::message_t>>();

@@ -26,6 +26,11 @@ zmq::socket_t make_router(zmq::context_t& context, const rt::port_limits& limits
 zmq::socket_t make_dealer(zmq::context_t& context, const rt::port_limits& limits, const std::string& routing_id);
 
 /// Returns the endpoint as bound. Waits a moment for a name that its former owner is letting go.
+/// From the next bind on, the socket takes only CURVE connections that the ZAP domain admits.
+void encrypt_as_server(zmq::socket_t& socket, const rt::link_keys& own, const std::string& domain);
+/// Before connect: to whoever has the secret half of `server_key`, and to nobody else.
+void encrypt_as_client(zmq::socket_t& socket, const rt::link_keys& own, const std::string& server_key);
+
 result<std::string> bind(zmq::socket_t& socket, const std::string& endpoint);
 result<void> connect(zmq::socket_t& socket, const std::string& endpoint);
 /// Gives an inproc name free at once, a tcp port soon after. The path of an ipc endpoint stays:
@@ -40,6 +45,7 @@ send_outcome send(zmq::socket_t& socket, const std::string* routing_id, const st
 
 struct received {
   std::string routing_id;               ///< empty from a dealer
+  std::string user_id;                  ///< the peer's key in hexadecimal digits; empty on plain links
   std::vector<host_tensor> frames;      ///< share the memory of the ZeroMQ messages
   std::uint64_t wire_bytes = 0;         ///< of all frames, also of those beyond the limit
   bool too_many_frames = false;         ///< the rest was read and dropped

@@ -17,7 +17,7 @@ class zmq_transport final : public rt::transport {
   zmq_transport();
   ~zmq_transport() override;
 
-  /// Refuses tcp endpoints that are not loopback: a plain link must not leave the machine.
+  /// Refuses tcp endpoints that are neither encrypted nor loopback: a plain link must not leave the machine.
   result<std::shared_ptr<rt::opened_port>> open(rt::system& engine, rt::port_config config) override;
 
   /// For tests and benchmarks that speak raw ZeroMQ to a node of this process over inproc.

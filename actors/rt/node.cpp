@@ -39,6 +39,7 @@ port_config port_settings(const node_options& o) {
   c.stats = o.stats;
   for (const auto& role : o.roles) c.expected_roles.push_back(role.name);
   c.limits = o.limits;
+  c.security = o.security;
   return c;
 }
 
@@ -132,8 +133,8 @@ stop_report node::stop(std::chrono::milliseconds deadline) {
 const std::string& node::name() const { return state_->name; }
 const std::vector<std::string>& node::endpoints() const { return state_->port->endpoints; }
 
-void node::connect(const std::string& peer, const std::string& endpoint) {
-  caf::anon_send(state_->port->handle, actors::connect_peer{peer, endpoint});
+void node::connect(const std::string& peer, const std::string& endpoint, const std::string& server_key) {
+  caf::anon_send(state_->port->handle, actors::connect_peer{peer, endpoint, server_key});
 }
 
 void node::disconnect(const std::string& peer) { caf::anon_send(state_->port->handle, actors::disconnect_peer{peer}); }

@@ -44,13 +44,14 @@ struct role_spec {
 
 struct node_options {
   std::string name;
-  std::vector<std::string> listen;             ///< inproc://…, ipc://…, tcp://127.0.0.1:… (":*" picks a port)
+  std::vector<std::string> listen;             ///< inproc://…, ipc://…, tcp://… (":*" picks a port)
   std::map<std::string, std::string> peers;    ///< node -> endpoint; nodes that connect to us need no entry
   std::optional<topology::address> stats;      ///< every role and the port report there once a second
   std::vector<role_spec> roles;
   std::shared_ptr<spdlog::logger> log;         ///< the system's when empty
   port_limits limits;
   topology::link_table::options links;         ///< of every role here
+  link_security security;
   duration tick_period = std::chrono::milliseconds(100);
   duration report_period = std::chrono::seconds(1);
   /// A role failed more often than its limits allow and stays down. Called in the supervisor.
@@ -77,7 +78,8 @@ class node {
   [[nodiscard]] const std::string& name() const;
   /// As bound, in the order of `listen`.
   [[nodiscard]] const std::vector<std::string>& endpoints() const;
-  void connect(const std::string& peer, const std::string& endpoint);
+  /// With a `server_key` of 32 bytes the link is encrypted for it.
+  void connect(const std::string& peer, const std::string& endpoint, const std::string& server_key = {});
   void disconnect(const std::string& peer);
   /// One more role, or another one in place of a stopped one of that name.
   void start_role(role_spec role);

@@ -108,6 +108,7 @@ std::string traffic_snapshot::json() const {
            {"malformed", faults.malformed},
            {"unknown_type", faults.unknown_type},
            {"wrong_identity", faults.wrong_identity},
+           {"refused_keys", faults.refused_keys},
            {"cut_off", faults.cut_off},
            {"cut_offs", faults.cut_offs},
            {"no_such_role", faults.no_such_role},

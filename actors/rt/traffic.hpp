@@ -45,7 +45,8 @@ struct peer_traffic {
 struct port_faults {
   std::uint64_t malformed = 0;         ///< messages that did not decode
   std::uint64_t unknown_type = 0;      ///< answered with an error_reply
-  std::uint64_t wrong_identity = 0;    ///< claimed to come from, or go to, another node
+  std::uint64_t wrong_identity = 0;    ///< claimed to come from, or go to, another node, or spoke for another's device
+  std::uint64_t refused_keys = 0;      ///< connections and messages under a key that is unknown or revoked
   std::uint64_t cut_off = 0;           ///< dropped unread while their sender was cut off
   std::uint64_t cut_offs = 0;          ///< times that a sender was cut off
   std::uint64_t no_such_role = 0;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/rt/link_security.hpp"
 #include "kernels/base/clock.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
@@ -18,9 +19,6 @@
 #include "topology/wire/codec.hpp"
 
 namespace freshet::rt {
-
-/// The role under which a node's port itself speaks and is spoken to.
-inline constexpr const char* port_role = "port";
 
 class system;
 
@@ -48,12 +46,13 @@ struct port_limits {
 
 struct port_config {
   std::string node;
-  std::vector<std::string> listen;               ///< endpoints: inproc://, ipc://, tcp:// (loopback only)
+  std::vector<std::string> listen;               ///< endpoints: inproc://, ipc://, tcp://
   std::map<std::string, std::string> peers;      ///< node -> endpoint
   std::optional<topology::address> stats;        ///< where the port's own role_report goes, once a second
   /// Roles that are about to register. What comes for them earlier waits, a little of it.
   std::vector<std::string> expected_roles;
   std::optional<epoch> life;                     ///< drawn at random when empty
+  link_security security;                        ///< tcp without it is for the loopback interface only
   port_limits limits;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "config/schema.hpp"
 
@@ -12,6 +13,7 @@ struct deployer_settings {
   std::uint32_t window_chunks = 8;
   std::uint32_t history_versions = 32;
   std::uint32_t prefer_snapshot_after = 8;
+  std::string key_dir;
 
   static void describe(schema<deployer_settings>& s) {
     s.setting("chunk_bytes", &deployer_settings::chunk_bytes, "An artefact travels in pieces of this size.")
@@ -28,6 +30,10 @@ struct deployer_settings {
         .between(1, 100'000)
         .unit("versions")
         .live();
+    s.setting("key_dir", &deployer_settings::key_dir,
+              "Folder of the keys that artefacts are signed with (`freshet keys new --artefacts` makes one, as "
+              "`freshet run` does by itself); empty for a folder of its own below the document's state_dir.")
+        .example("/etc/freshet/artefact-keys");
     s.rule([](const deployer_settings& d) -> std::optional<conflict> {
       if (d.prefer_snapshot_after > d.history_versions)
         return conflict{"prefer_snapshot_after", std::to_string(d.prefer_snapshot_after) +

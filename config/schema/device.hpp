@@ -15,6 +15,7 @@ struct device_settings {
   std::uint32_t batch = 4;
   bool twin = true;
   std::string state_dir;
+  std::string trusted_keys;
   source_settings source;
 
   static void describe(schema<device_settings>& s) {
@@ -39,6 +40,10 @@ struct device_settings {
               "Where the device keeps its active and its previous version; empty for a folder of its own below the "
               "document's state_dir.")
         .example("/var/lib/freshet/edge-1");
+    s.setting("trusted_keys", &device_settings::trusted_keys,
+              "File of the public keys whose artefacts the device takes; it follows their rotation by itself. Empty for "
+              "trusted_keys in its state_dir, where `freshet keys join` puts it.")
+        .example("/var/lib/freshet/edge-1/trusted_keys");
     s.table("source", &device_settings::source, "The stream of this device.");
   }
 };

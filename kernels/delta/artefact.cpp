@@ -114,7 +114,7 @@ result<std::vector<std::uint8_t>> signed_region(const artefact& made) {
 result<std::vector<std::uint8_t>> encode_artefact(const artefact& made) {
   if (!made.signature.empty() && made.signature.size() != signature_bytes) {
     return error{errc::invalid_argument,
-                 "signature of " + std::to_string(made.signature.size()) + " bytes; 64 or none are right"};
+                 "signature of " + std::to_string(made.signature.size()) + " bytes; 72 or none are right"};
   }
   byte_writer out;
   FRESHET_TRY(put_signed(made, out));
@@ -130,7 +130,7 @@ result<artefact> decode_artefact(byte_view bytes, const artefact_limits& limits)
   FRESHET_TRY(get_signed(in, limits, out));
   FRESHET_TRY_ASSIGN(const auto size, in.get<std::uint8_t>("signature size"));
   if (size != 0 && size != signature_bytes) {
-    return error{errc::corrupt, "signature of " + std::to_string(size) + " bytes; 64 or none are right"};
+    return error{errc::corrupt, "signature of " + std::to_string(size) + " bytes; 72 or none are right"};
   }
   FRESHET_TRY_ASSIGN(const byte_view signature, in.get_bytes(size, "signature"));
   out.signature.assign(signature.data, signature.data + signature.size);

@@ -2,11 +2,12 @@
 // It says what it is made for, what it gives, how it was made, and carries the update payload.
 // Little-endian:
 //
-//   artefact  := signed  signature_bytes:u8 (0 or 64)  signature  xxh3-64 of all before it: u64
+//   artefact  := signed  signature_bytes:u8 (0 or 72)  signature  xxh3-64 of all before it: u64
 //   signed    := "FRDA"  format:u8 = 1  kind:u8 (1 chain, 2 snapshot)
 //                line:u64  base_version:u64  version:u64  base_hash:u64  result_hash:u64
 //                codec:text  teacher:text  budget_bytes:u64  first_sample:u64  last_sample:u64
 //                metric_before:f32  metric_after:f32  payload_bytes:u64  payload
+//   signature := key id: 8 bytes, Ed25519ph: 64 bytes (signed_artefact.hpp)
 //   text      := length:u8 (≤ 200) and that many bytes
 //
 // A chain artefact leads from base_version to a later one. A snapshot leads from version 0 (the
@@ -34,7 +35,7 @@ using freshet::operator!=;
 
 enum class artefact_kind : std::uint8_t { chain = 1, snapshot = 2 };
 
-inline constexpr std::size_t signature_bytes = 64;  ///< Ed25519
+inline constexpr std::size_t signature_bytes = 72;  ///< key id and Ed25519
 inline constexpr std::size_t max_text_bytes = 200;
 
 struct artefact {
@@ -52,7 +53,7 @@ struct artefact {
   float metric_before = std::numeric_limits<float>::quiet_NaN();  ///< NaN = not measured
   float metric_after = std::numeric_limits<float>::quiet_NaN();
   std::vector<std::uint8_t> payload;    ///< update.hpp
-  std::vector<std::uint8_t> signature;  ///< 64 bytes over signed_region, or none
+  std::vector<std::uint8_t> signature;  ///< 72 bytes over signed_region, or none
   FRESHET_FIELDS(kind, line, base, made, base_hash, result_hash, codec, teacher, budget_bytes, first_sample,
                  last_sample, metric_before, metric_after, payload, signature)
 };

@@ -41,6 +41,8 @@ const std::string good =
     "kind = \"deployer\"\n"                    // 25
     "node = \"cloud\"\n";                      // 26
 
+const std::string key = "\"" + std::string(64, 'a') + "\"\n";
+
 load_options options() {
   load_options o;
   o.file = "t.toml";
@@ -92,14 +94,38 @@ INSTANTIATE_TEST_SUITE_P(
               "t.toml:6:11: nodes.listen: \"ipc:///s/cloud.sock\" is taken by node cloud (line 3); give each node an "
               "endpoint of its own"},
         wrong{replaced(good, "ipc://cloud.sock", "tcp://0.0.0.0:5555"),
-              "t.toml:3:11: nodes.listen: \"tcp://0.0.0.0:5555\" is reachable from the network without encryption; use "
-              "tcp://127.0.0.1:PORT or ipc://PATH"},
+              "t.toml:3:11: nodes.listen: \"tcp://0.0.0.0:5555\" is reachable from the network without encryption; "
+              "write the public_key that `freshet keys new cloud` prints on this node, or use ipc://PATH"},
         wrong{replaced(good, "ipc://cloud.sock\"]\n", "tcp://0.0.0.0:5555\"]\ninsecure = true\n"),
-              "t.toml:3:11: nodes.listen: \"tcp://0.0.0.0:5555\" is reachable from the network without encryption; use "
-              "tcp://127.0.0.1:PORT or ipc://PATH"},
+              "t.toml:3:11: nodes.listen: \"tcp://0.0.0.0:5555\" is reachable from the network without encryption; "
+              "write the public_key that `freshet keys new cloud` prints on this node, or use ipc://PATH"},
         wrong{replaced(good, "ipc://cloud.sock", "tcp://127.0.0.1:5555"),
-              "t.toml:3:11: nodes.listen: \"tcp://127.0.0.1:5555\" is not encrypted; write insecure = true on this node "
-              "to allow that on the loopback interface, or use ipc://PATH"},
+              "t.toml:3:11: nodes.listen: \"tcp://127.0.0.1:5555\" is not encrypted; write the public_key that "
+              "`freshet keys new cloud` prints on this node, or insecure = true to allow that on the loopback interface, "
+              "or use ipc://PATH"},
+        wrong{replaced(good, "ipc://cloud.sock\"]\n", "tcp://0.0.0.0:5555\"]\npublic_key = " + key),
+              "t.toml:3:11: nodes.listen: \"tcp://0.0.0.0:5555\" names no address that other nodes could connect to; write "
+              "one that this host has"},
+        wrong{replaced(good, "ipc://cloud.sock\"]\n", "tcp://10.0.0.1:5555\"]\ninsecure = true\npublic_key = " + key),
+              "t.toml:5:14: nodes.public_key: insecure = true says that nothing is encrypted; take one of the two out"},
+        wrong{replaced(good, "cloud.sock\"]\n", "cloud.sock\"]\npublic_key = " + key),
+              "t.toml:4:14: nodes.public_key: node cloud listens on no tcp endpoint, so that nobody would ask for it; take "
+              "it out"},
+        wrong{replaced(good, "cloud.sock\"]\n", "cloud.sock\"]\npublic_key = \"a\"\n"),
+              "t.toml:4:14: nodes.public_key: \"a\": a public key has 64 digits, 0 to 9 and a to f; `freshet keys list` "
+              "prints it"},
+        wrong{replaced(good, "cloud.sock\"]\n", "cloud.sock\"]\nenrol = \"tcp://10.0.0.1:5\"\n"),
+              "t.toml:4:9: nodes.enrol: a token must not travel in the clear; write the public_key that `freshet keys new "
+              "cloud` prints on this node"},
+        wrong{replaced(good, "ipc://cloud.sock\"]\n",
+                       "tcp://10.0.0.1:5555\"]\nenrol = \"ipc://x\"\npublic_key = " + key),
+              "t.toml:4:9: nodes.enrol: \"ipc://x\" is no tcp endpoint; write tcp://HOST:PORT"},
+        wrong{replaced(replaced(good, "ipc://cloud.sock\"]\n", "tcp://10.0.0.1:5555\"]\npublic_key = " + key),
+                       "\"edge\"\n", "\"edge\"\nlisten = [\"tcp://10.0.0.2:5555\"]\npublic_key = " + key),
+              "t.toml:8:14: nodes.public_key: is that of node cloud (line 4) too; give each node a key of its own"},
+        wrong{good + "[[nodes]]\nname = \"console-1\"\nlisten = [\"ipc://c\"]\n[[roles]]\nkind = \"stats\"\nnode = \"console-1\"\n",
+              "t.toml:28:8: nodes.name: \"console-1\" begins with console-, as operators' consoles do; choose another "
+              "name"},
         wrong{replaced(good, "ipc://cloud.sock", "cloud.sock"),
               "t.toml:3:11: nodes.listen: \"cloud.sock\" names no transport; write ipc://PATH or tcp://HOST:PORT"},
         wrong{replaced(good, "listen = [\"ipc://cloud.sock\"]\n", ""),
@@ -150,6 +176,15 @@ TEST(graph_load, a_right_document_is_a_graph) {
 
 TEST(graph_load, loopback_tcp_is_allowed_when_the_file_says_so) {
   EXPECT_TRUE(load_graph(replaced(good, "ipc://cloud.sock\"]\n", "tcp://127.0.0.1:5555\"]\ninsecure = true\n"), options()).ok());
+}
+
+TEST(graph_load, tcp_beyond_this_host_is_allowed_with_a_key) {
+  const auto g = load_graph(replaced(good, "ipc://cloud.sock\"]\n",
+                                     "tcp://10.0.0.1:5555\"]\nenrol = \"tcp://10.0.0.1:5556\"\npublic_key = " + key),
+                            options());
+  ASSERT_TRUE(g.ok()) << g.err().text();
+  EXPECT_EQ(g->find_node("cloud")->public_key, std::string(64, 'a'));
+  EXPECT_EQ(g->find_node("cloud")->enrol, "tcp://10.0.0.1:5556");
 }
 
 TEST(graph_load, state_dir_above_document_above_default) {

@@ -28,11 +28,12 @@ LAYERS = {
     "actors/rt/": TOPOLOGY + ACTOR_SHEETS + ["actors/rt/"],
     "actors/port/": TOPOLOGY + ACTOR_SHEETS + ["actors/rt/", "actors/port/"],
     "actors/store/": BASE + ["actors/store/"],
+    "actors/access/": TOPOLOGY + ["kernels/delta/", "actors/rt/", "actors/store/", "actors/access/"],
     # Puts roles together, so it knows them all.
     "actors/assembly/": [*CONFIG, *TOPOLOGY, "actors/"],
     # A role knows kernels, messages and the sheets; another role only by its messages ("OWN" is its own
     # folder, "TOP" files that stand directly in actors/).
-    "actors/": CONFIG + TOPOLOGY + ["actors/rt/", "actors/store/", "OWN", "TOP"],
+    "actors/": CONFIG + TOPOLOGY + ["actors/rt/", "actors/store/", "actors/access/", "OWN", "TOP"],
     "tools/": [""],
     "tests/": [""],
 }
@@ -42,6 +43,7 @@ LIBRARIES = [
     ("CAF", r"caf/", ["actors/rt/", "actors/port/", "actors/protocols.hpp", "tests/"]),
     ("ZeroMQ", r"zmq(_addon)?\.h", ["actors/port/", "tools/", "tests/"]),
     ("SQLite", r"sqlite3", ["actors/store/"]),
+    ("libsodium", r"sodium", ["kernels/delta/", "actors/access/"]),
     ("toml++", r"toml\+\+|toml\.hpp", ["config/"]),
     ("MessagePack", r"msgpack", ["topology/wire/", "tests/"]),
     ("CLI11", r"CLI/", ["tools/"]),

@@ -61,6 +61,8 @@ result<endpoint> parse_endpoint(std::string_view text) {
   return e;
 }
 
+bool is_wildcard(std::string_view host) noexcept { return host == "*" || host == "0.0.0.0" || host == "[::]"; }
+
 bool is_loopback(std::string_view host) noexcept {
   if (host == "localhost" || host == "[::1]") return true;
   // Exactly four numbers that begin with 127: a name such as 127.example.org is somewhere else.

@@ -31,5 +31,7 @@ result<endpoint> parse_endpoint(std::string_view text);
 
 /// 127.0.0.0/8, ::1 or localhost.
 [[nodiscard]] bool is_loopback(std::string_view host) noexcept;
+/// All addresses of a host at once: fine to listen on, nothing to connect to.
+[[nodiscard]] bool is_wildcard(std::string_view host) noexcept;
 
 }  // namespace freshet::topology

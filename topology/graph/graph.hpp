@@ -24,12 +24,16 @@ using config::role_kind;
 struct node_spec {
   std::string name;
   std::vector<std::string> listen;   ///< ipc paths are absolute or relative as state_dir is
+  std::string public_key;            ///< of its link key, 64 hexadecimal digits; empty: it has none
+  std::string enrol;                 ///< where unknown devices hand in their token; empty: nowhere
   bool insecure = false;
   std::uint32_t threads = 1;
   std::chrono::milliseconds stop_within{5000};
   config::position at;
   config::position name_at;
   std::vector<config::position> listen_at;   ///< parallel to `listen`
+  config::position public_key_at;
+  config::position enrol_at;
 };
 
 /// One role: replicas are already spread out.

@@ -26,9 +26,17 @@ void fill_state_dir(role_spec& role, const std::string& state_dir, const std::st
   const auto fill = [&](std::string& own) {
     own = own.empty() ? state_dir_of(state_dir, role.where()) : below(base_dir, own);
   };
-  if (auto* device = std::get_if<config::device_settings>(&role.settings)) fill(device->state_dir);
   if (auto* filter = std::get_if<config::uplink_filter_settings>(&role.settings)) fill(filter->state_dir);
   if (auto* intake = std::get_if<config::intake_settings>(&role.settings)) fill(intake->state_dir);
+  if (auto* device = std::get_if<config::device_settings>(&role.settings)) {
+    fill(device->state_dir);
+    std::string& trusted = device->trusted_keys;
+    trusted = trusted.empty() ? device->state_dir + "/trusted_keys" : below(base_dir, trusted);
+  }
+  if (auto* deployer = std::get_if<config::deployer_settings>(&role.settings)) {
+    std::string& keys = deployer->key_dir;
+    keys = keys.empty() ? state_dir_of(state_dir, role.where()) + "/artefact-keys" : below(base_dir, keys);
+  }
   if (auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) fill(distiller->state_dir);
 }
 
@@ -44,12 +52,16 @@ graph graph_of(const config::document& doc, const load_options& options, config:
     node_spec node;
     node.name = n.settings.name;
     for (const std::string& text : n.settings.listen) node.listen.push_back(resolve_listen(text, g.state_dir));
+    node.public_key = n.settings.public_key;
+    node.enrol = n.settings.enrol;
     node.insecure = n.settings.insecure;
     node.threads = n.settings.threads;
     node.stop_within = n.settings.stop_within;
     node.at = n.at;
     node.name_at = n.name_at;
     node.listen_at = n.listen_at;
+    node.public_key_at = n.public_key_at;
+    node.enrol_at = n.enrol_at;
     g.nodes.push_back(std::move(node));
   }
   std::uint32_t next_device = 1;

@@ -27,25 +27,78 @@ void check_endpoint(const node_spec& node, const std::string& text, config::posi
             text_literal(text) + " has a path of " + std::to_string(parsed->where.size()) +
                 " bytes; the system allows " + std::to_string(longest_ipc_path) + ": choose a shorter state_dir");
   }
-  if (parsed->kind == endpoint_kind::tcp && !is_loopback(parsed->where)) {
+  if (parsed->kind != endpoint_kind::tcp) return;
+  const std::string with_key = "write the public_key that `freshet keys new " + node.name + "` prints on this node";
+  if (node.public_key.empty() && !is_loopback(parsed->where)) {
     out.add(at, "nodes.listen",
-            text_literal(text) + " is reachable from the network without encryption; use tcp://127.0.0.1:PORT or ipc://PATH");
-  } else if (parsed->kind == endpoint_kind::tcp && !node.insecure) {
+            text_literal(text) + " is reachable from the network without encryption; " + with_key + ", or use ipc://PATH");
+  } else if (node.public_key.empty() && !node.insecure) {
     out.add(at, "nodes.listen",
-            text_literal(text) + " is not encrypted; write insecure = true on this node to allow that on the loopback "
+            text_literal(text) + " is not encrypted; " + with_key + ", or insecure = true to allow that on the loopback "
                            "interface, or use ipc://PATH");
+  } else if (is_wildcard(parsed->where)) {
+    out.add(at, "nodes.listen",
+            text_literal(text) + " names no address that other nodes could connect to; write one that this host has");
   }
+}
+
+bool listens_on_tcp(const node_spec& node) {
+  return std::any_of(node.listen.begin(), node.listen.end(), [](const std::string& text) {
+    const auto parsed = parse_endpoint(text);
+    return parsed && parsed->kind == endpoint_kind::tcp;
+  });
+}
+
+void check_keys(const node_spec& node, std::map<std::string, const node_spec*>& owners, config::problems& out) {
+  if (!node.public_key.empty()) {
+    if (node.insecure)
+      out.add(node.public_key_at, "nodes.public_key",
+              "insecure = true says that nothing is encrypted; take one of the two out");
+    if (!listens_on_tcp(node))
+      out.add(node.public_key_at, "nodes.public_key",
+              "node " + node.name + " listens on no tcp endpoint, so that nobody would ask for it; take it out");
+    const auto [other, unused] = owners.emplace(node.public_key, &node);
+    if (!unused)
+      out.add(node.public_key_at, "nodes.public_key",
+              "is that of node " + other->second->name + line_of(other->second->public_key_at) +
+                  " too; give each node a key of its own");
+  }
+  if (node.enrol.empty()) return;
+  const auto parsed = parse_endpoint(node.enrol);
+  if (!parsed || parsed->kind != endpoint_kind::tcp) {
+    out.add(node.enrol_at, "nodes.enrol",
+            text_literal(node.enrol) + " " + (parsed ? "is no tcp endpoint; write tcp://HOST:PORT" : parsed.err().context));
+  } else if (is_wildcard(parsed->where)) {
+    out.add(node.enrol_at, "nodes.enrol",
+            text_literal(node.enrol) + " names no address that devices could connect to; write one that this host has");
+  }
+  if (node.public_key.empty())
+    out.add(node.enrol_at, "nodes.enrol",
+            "a token must not travel in the clear; write the public_key that `freshet keys new " + node.name +
+                "` prints on this node");
 }
 
 void check_nodes(const graph& g, bool complete, config::problems& out) {
   std::map<std::string, config::position> names;
   std::map<std::string, std::pair<std::string, config::position>> endpoints;
+  std::map<std::string, const node_spec*> keys;
   for (const node_spec& node : g.nodes) {
     if (node.name.empty()) continue;  // reported where it was read
     const auto [first, fresh] = names.emplace(node.name, node.name_at);
     if (!fresh)
       out.add(node.name_at, "nodes.name", text_literal(node.name) + " is taken" + line_of(first->second) +
                                               "; give each node a name of its own");
+    if (is_console_name(node.name))
+      out.add(node.name_at, "nodes.name",
+              text_literal(node.name) + " begins with console-, as operators' consoles do; choose another name");
+    check_keys(node, keys, out);
+    if (!node.enrol.empty()) {
+      const auto [other, unused] = endpoints.emplace(node.enrol, std::pair(node.name, node.enrol_at));
+      if (!unused)
+        out.add(node.enrol_at, "nodes.enrol",
+                text_literal(node.enrol) + " is taken by node " + other->second.first + line_of(other->second.second) +
+                    "; give it an endpoint of its own");
+    }
     for (std::size_t i = 0; i < node.listen.size(); ++i) {
       check_endpoint(node, node.listen[i], node.listen_at[i], out);
       const auto [other, unused] = endpoints.emplace(node.listen[i], std::pair(node.name, node.listen_at[i]));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "kernels/base/fields.hpp"
 
@@ -11,6 +12,12 @@ namespace freshet::topology {
 // vectors and tuples too.
 using freshet::operator==;
 using freshet::operator!=;
+
+/// Consoles of operators are nodes of no topology; their names begin so, and no other's may.
+inline constexpr std::string_view console_prefix = "console-";
+[[nodiscard]] inline bool is_console_name(std::string_view node) {
+  return node.substr(0, console_prefix.size()) == console_prefix;
+}
 
 struct address {
   std::string node;

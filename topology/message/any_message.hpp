@@ -58,6 +58,9 @@ FRESHET_MESSAGE(operator_request, 40, control)
 FRESHET_MESSAGE(operator_answer, 41, control)
 FRESHET_MESSAGE(topology_order, 42, control)
 FRESHET_MESSAGE(node_report, 43, control)
+FRESHET_MESSAGE(trust_statement, 45, control)
+FRESHET_MESSAGE(enrol_request, 50, control)
+FRESHET_MESSAGE(enrol_reply, 51, control)
 #undef FRESHET_MESSAGE
 
 using any_message =
@@ -65,7 +68,7 @@ using any_message =
                  tick_learned, stop_request, observation_batch, uts_batch, label_request, labelled_batch,
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
                  chunk_request, artefact_chunk, operator_request, operator_answer, topology_order, node_report,
-                 samples_settled>;
+                 samples_settled, trust_statement, enrol_request, enrol_reply>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);

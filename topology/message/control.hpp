@@ -79,6 +79,22 @@ struct tick_learned {
   FRESHET_FIELDS(tick, desired, samples)
 };
 
+/// A node whose key is in nobody's list yet -> the enrolment desk: put the key that this link is
+/// encrypted with into the list, as `node`. A key that is in the list may so bring in its successor.
+struct enrol_request {
+  std::string node;
+  std::string token;                         ///< one-time; empty where the present key speaks for its successor
+  std::vector<std::uint8_t> successor;       ///< public key; empty: the link's own key is meant
+  FRESHET_FIELDS(node, token, successor)
+};
+/// Its answer; `trusted` is what the device's file of artefact keys must hold.
+struct enrol_reply {
+  bool accepted = false;
+  std::string why;                           ///< when it was not
+  std::string trusted;
+  FRESHET_FIELDS(accepted, why, trusted)
+};
+
 /// Operator -> any role: stop in order.
 struct stop_request {
   std::string reason;

@@ -56,7 +56,8 @@ struct device_report {
   std::uint64_t tick = 0;            ///< paced mode: tick of the last answered batch
   std::uint64_t answered = 0;        ///< samples answered since start
   std::string last_failure;          ///< why the last update was refused; empty when none was
-  FRESHET_FIELDS(device, line, active, active_hash, tick, answered, last_failure)
+  std::uint64_t trusted = 0;         ///< serial of the list of artefact keys that it trusts; 0: it checks no signature
+  FRESHET_FIELDS(device, line, active, active_hash, tick, answered, last_failure, trusted)
 };
 
 /// DEPLOYER -> DEVICE: here is a way from your version to the desired one.
@@ -78,6 +79,13 @@ struct chunk_request {
   std::uint64_t offset = 0;
   std::uint32_t chunks = 0;
   FRESHET_FIELDS(device, artefact, offset, chunks)
+};
+
+/// DEPLOYER -> DEVICE: the list of artefact keys that follows the one that the device reported
+/// (kernels/delta/trust.hpp).
+struct trust_statement {
+  host_tensor bytes;                 ///< u8 [n]
+  FRESHET_FIELDS(bytes)
 };
 
 /// DEPLOYER -> DEVICE.

@@ -41,7 +41,7 @@ TEST(artefact, round_trips_with_and_without_signature) {
   const world w(1);
   for (artefact one : {w.chain, w.snapshot}) {
     EXPECT_EQ(*decode_artefact(*encode_artefact(one), {}), one);
-    one.signature.assign(64, 0xab);
+    one.signature.assign(72, 0xab);
     EXPECT_EQ(*decode_artefact(*encode_artefact(one), {}), one);
     one.metric_before = std::numeric_limits<float>::quiet_NaN();
     EXPECT_TRUE(std::isnan(decode_artefact(*encode_artefact(one), {})->metric_before));
@@ -67,10 +67,10 @@ TEST(artefact, signed_region_is_the_front_of_the_bytes_whatever_the_signature) {
   const world w(2);
   artefact one = w.chain;
   const auto region = *signed_region(one);
-  one.signature.assign(64, 1);
+  one.signature.assign(72, 1);
   EXPECT_EQ(*signed_region(one), region);
   const auto bytes = *encode_artefact(one);
-  ASSERT_EQ(bytes.size(), region.size() + 1 + 64 + 8);
+  ASSERT_EQ(bytes.size(), region.size() + 1 + 72 + 8);
   EXPECT_TRUE(std::equal(region.begin(), region.end(), bytes.begin()));
   one.last_sample += 1;
   EXPECT_NE(*signed_region(one), region);
@@ -162,7 +162,7 @@ TEST(artefact, limits_and_impossible_fields) {
   EXPECT_TRUE(decode_artefact(bytes, {w.chain.payload.size()}).ok());
 
   artefact one = w.chain;
-  one.signature.assign(63, 0);
+  one.signature.assign(64, 0);
   EXPECT_EQ(encode_artefact(one).err().code, errc::invalid_argument);
   one = w.chain;
   one.teacher.assign(201, 'x');

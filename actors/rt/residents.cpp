@@ -1,0 +1,49 @@
+#include "actors/rt/residents.hpp"
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace freshet::rt {
+
+namespace {
+
+template <class T, class = void>
+struct has_device : std::false_type {};
+template <class T>
+struct has_device<T, std::void_t<decltype(std::declval<const T&>().device)>>
+    : std::is_same<std::decay_t<decltype(std::declval<const T&>().device)>, device_id> {};
+
+/// The device that the message is said for. What travels inside (a batch that the cloud hands on) is not.
+std::optional<device_id> device_of(const topology::any_message& m) {
+  return std::visit(
+      [](const auto& x) -> std::optional<device_id> {
+        if constexpr (has_device<std::decay_t<decltype(x)>>::value) return x.device;
+        return std::nullopt;
+      },
+      m);
+}
+
+}  // namespace
+
+residents::residents(town all, std::set<topology::address> open_to_consoles)
+    : all_(std::move(all)), open_to_consoles_(std::move(open_to_consoles)) {}
+
+void residents::replace(town all, std::set<topology::address> open_to_consoles) {
+  std::lock_guard lock(mutex_);
+  all_ = std::move(all);
+  open_to_consoles_ = std::move(open_to_consoles);
+}
+
+bool residents::may_say(const topology::address& from, const topology::address& to,
+                        const topology::any_message& m) const {
+  std::lock_guard lock(mutex_);
+  if (topology::is_console_name(from.node)) return to.role == port_role || open_to_consoles_.count(to) > 0;
+  const auto home = all_.find(from.node);
+  if (home == all_.end()) return false;
+  if (from.role != port_role && home->second.roles.count(from.role) == 0) return false;
+  const auto device = device_of(m);
+  return !device || home->second.devices.count(*device) > 0;
+}
+
+}  // namespace freshet::rt
