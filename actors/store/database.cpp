@@ -146,7 +146,7 @@ result<database> database::open(const std::filesystem::path& file, const migrati
   }
   for (std::int64_t step = version; step < known; ++step) {
     FRESHET_TRY(out.in_transaction([&]() -> result<void> {
-      FRESHET_TRY(out.run(steps[static_cast<std::size_t>(step)]));
+      if (auto ran = out.run(steps[static_cast<std::size_t>(step)]); !ran) return ran;
       return out.run("pragma user_version = " + std::to_string(step + 1));
     }));
   }

@@ -58,7 +58,7 @@ class statement {
     void operator()(sqlite3_stmt* s) const noexcept;
   };
   statement(sqlite3_stmt* s, std::shared_ptr<sqlite3> db, std::shared_ptr<const std::string> file)
-      : statement_(s), db_(std::move(db)), file_(std::move(file)) {}
+      : db_(std::move(db)), file_(std::move(file)), statement_(s) {}
 
   // Declared before the statement, so that it outlives it.
   std::shared_ptr<sqlite3> db_;
