@@ -52,13 +52,17 @@ FRESHET_MESSAGE(device_report, 33, control)
 FRESHET_MESSAGE(artefact_offer, 34, control)
 FRESHET_MESSAGE(chunk_request, 35, control)
 FRESHET_MESSAGE(artefact_chunk, 36, pulled)
+FRESHET_MESSAGE(stats_subscribe, 40, control)
+FRESHET_MESSAGE(stats_delta, 41, control)
+FRESHET_MESSAGE(stats_taken, 42, control)
+FRESHET_MESSAGE(stats_end, 43, control)
 #undef FRESHET_MESSAGE
 
 using any_message =
     std::variant<link_hello, link_ack, error_reply, stats_request, stats_snapshot, role_report, pace, paced,
                  tick_learned, stop_request, observation_batch, uts_batch, label_request, labelled_batch,
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
-                 chunk_request, artefact_chunk>;
+                 chunk_request, artefact_chunk, stats_subscribe, stats_delta, stats_taken, stats_end>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);
