@@ -337,6 +337,8 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       stats_options o;
       o.silent_after = std::max<duration>(o.silent_after, 3 * s.report_interval);
       o.forget_after = s.forget_after;
+      o.subscriptions.interval = s.report_interval;
+      for (const topology::role_spec& r : graph_.roles) o.expected[r.where()] = config::name(r.kind());
       make = [o] { return make_stats(o); };
       break;
     }

@@ -43,4 +43,44 @@ duration latency_meter::quantile(double q) const {
   return maximum_;
 }
 
+std::vector<latency_meter::filled_bucket> latency_meter::filled() const {
+  std::vector<filled_bucket> all;
+  for (std::size_t i = 0; i < buckets_; ++i)
+    if (bucket_[i] > 0) all.emplace_back(i, bucket_[i]);
+  return all;
+}
+
+std::optional<latency_meter> latency_meter::of(const std::vector<filled_bucket>& filled, duration total,
+                                               duration maximum) {
+  latency_meter m;
+  for (const auto& [bucket, count] : filled) {
+    if (bucket >= buckets_) return std::nullopt;
+    m.bucket_[bucket] += count;
+    m.count_ += count;
+  }
+  m.total_ = total;
+  m.maximum_ = maximum;
+  return m;
+}
+
+void latency_meter::merge(const latency_meter& more) {
+  for (std::size_t i = 0; i < buckets_; ++i) bucket_[i] += more.bucket_[i];
+  count_ += more.count_;
+  total_ += more.total_;
+  maximum_ = std::max(maximum_, more.maximum_);
+}
+
+std::optional<latency_meter> latency_meter::since(const latency_meter& earlier) const {
+  if (count_ < earlier.count_ || total_ < earlier.total_) return std::nullopt;
+  latency_meter m;
+  for (std::size_t i = 0; i < buckets_; ++i) {
+    if (bucket_[i] < earlier.bucket_[i]) return std::nullopt;
+    m.bucket_[i] = bucket_[i] - earlier.bucket_[i];
+    if (m.bucket_[i] > 0) m.maximum_ = std::min(duration(static_cast<duration::rep>(upper_bound_of(i))), maximum_);
+  }
+  m.count_ = count_ - earlier.count_;
+  m.total_ = total_ - earlier.total_;
+  return m;
+}
+
 }  // namespace freshet::rt

@@ -80,7 +80,9 @@ void on_engine(role_pointer self, const role_setup& setup, F event) {
 role_handle::behavior_type role_behaviour(role_pointer self, std::shared_ptr<const role_setup> setup) {
   self->state.port = setup->port;
   guarded(self, *setup, [&] {
-    self->state.engine = std::make_unique<role_engine>(setup->engine, setup->make_core());
+    engine_options options = setup->engine;
+    options.waiting = self->state.waiting;
+    self->state.engine = std::make_unique<role_engine>(std::move(options), setup->make_core());
     // Registered before start(), so that no answer to what start() says can be early.
     self->send(setup->port, register_role{setup->engine.self.role, role_handle{self}, self->state.waiting});
     self->state.engine->start();

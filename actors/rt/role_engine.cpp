@@ -30,11 +30,17 @@ std::uint64_t milliseconds(duration d) {
 }
 
 json figures(const latency_meter& m) {
+  json buckets = json::array();
+  for (const auto& [bucket, count] : m.filled()) {
+    buckets.push_back(bucket);
+    buckets.push_back(count);
+  }
   return {{"count", m.count()},
           {"total_us", microseconds(m.total())},
           {"p50_us", microseconds(m.quantile(0.5))},
           {"p99_us", microseconds(m.quantile(0.99))},
-          {"max_us", microseconds(m.maximum())}};
+          {"max_us", microseconds(m.maximum())},
+          {"buckets", std::move(buckets)}};
 }
 
 json figures(const topology::link_state& l) {
@@ -78,6 +84,7 @@ void role_engine::deliver(topology::parcel p, time_point arrived) {
   }
   wants_work_ = true;
   grant_all();
+  report_if_due();
 }
 
 void role_engine::work() {
@@ -88,6 +95,7 @@ void role_engine::work() {
   worked_.add(after - now_);
   now_ = after;
   grant_all();
+  report_if_due();
 }
 
 void role_engine::wake() {
@@ -100,10 +108,7 @@ void role_engine::wake() {
     wants_work_ = true;
     grant_all();
   }
-  if (next_report_ && now_ >= *next_report_) {
-    next_report_ = now_ + options_.report_period;
-    report(now_);
-  }
+  report_if_due();
 }
 
 void role_engine::stop() {
@@ -119,12 +124,18 @@ time_point role_engine::next_wake() const {
   return next;
 }
 
-std::vector<topology::parcel> role_engine::take_outgoing() { return links_.take_outgoing(options_.clock->now()); }
+std::vector<topology::parcel> role_engine::take_outgoing() {
+  auto parcels = links_.take_outgoing(options_.clock->now());
+  sent_ += parcels.size();
+  return parcels;
+}
 
 std::string role_engine::stats_json() const {
   json all = json::parse(core_->stats_json(), nullptr, false);
   if (!all.is_object()) all = json{{"core_stats_unreadable", true}};
   all["shell"] = {{"handled", handled_},
+                  {"sent", sent_},
+                  {"mailbox", options_.waiting ? std::max<std::int64_t>(0, options_.waiting->load()) : 0},
                   {"slices", slices_},
                   {"restarts", options_.restarts},
                   {"wait", figures(waited_)},
@@ -155,11 +166,13 @@ void role_engine::grant_all() {
   for (const auto& from : links_.senders()) links_.grant(from, core_->capacity(from), now_);
 }
 
-void role_engine::report(time_point now) {
+void role_engine::report_if_due() {
+  if (!next_report_ || now_ < *next_report_) return;
+  next_report_ = now_ + options_.report_period;
   links_.send(*options_.stats,
               topology::role_report{options_.self.node, options_.self.role, static_cast<std::uint32_t>(::getpid()),
-                                    milliseconds(now - started_), stats_json()},
-              now);
+                                    milliseconds(now_ - started_), stats_json()},
+              now_);
 }
 
 }  // namespace freshet::rt

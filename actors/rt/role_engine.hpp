@@ -4,6 +4,7 @@
 // Thread contract: owned by one actor; one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,8 @@ struct engine_options {
   std::shared_ptr<const time_source> clock;
   std::shared_ptr<spdlog::logger> log;
   std::uint64_t restarts = 0;   ///< of this role before this life, for the report
+  /// Messages delivered to the role and not yet handled, as its port counts them; for the report.
+  std::shared_ptr<const std::atomic<std::int64_t>> waiting;
 };
 
 class role_engine final : private actors::outbox {
@@ -63,7 +66,8 @@ class role_engine final : private actors::outbox {
   void log(actors::log_level level, std::string text) override;
 
   void grant_all();
-  void report(time_point now);
+  /// After every event, so that neither a full mailbox nor a long run of slices holds the figures back.
+  void report_if_due();
 
   engine_options options_;
   std::unique_ptr<actors::role_core> core_;
@@ -75,6 +79,7 @@ class role_engine final : private actors::outbox {
   std::optional<time_point> next_report_;
   bool wants_work_ = false;
   std::uint64_t handled_ = 0;
+  std::uint64_t sent_ = 0;
   std::uint64_t slices_ = 0;
   latency_meter waited_;                 ///< from the port's decoding to the core
   latency_meter served_;                 ///< in handle()

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/rt/process_figures.hpp"
+
 namespace freshet::rt {
 
 namespace {
@@ -101,7 +103,10 @@ std::string traffic_snapshot::json() const {
                          {"out_bytes", e.out.bytes},
                          {"in_messages", e.in.messages},
                          {"in_bytes", e.in.bytes}});
-  json all{{"out_messages", out.messages},
+  const process_figures process = figures_of_this_process();
+  json all{{"resident_bytes", process.resident_bytes},
+           {"cpu_ms", process.cpu_ms},
+           {"out_messages", out.messages},
            {"out_bytes", out.bytes},
            {"in_messages", in.messages},
            {"in_bytes", in.bytes},

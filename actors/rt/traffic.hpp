@@ -63,7 +63,7 @@ struct traffic_snapshot {
 
   /// Sum over edges whose sender and receiver match; an empty node or role matches any.
   [[nodiscard]] volume sum(direction way, const topology::address& from, const topology::address& to) const;
-  /// One flat-ish JSON object: totals, "peers" and "edges" as arrays, faults by name.
+  /// One flat-ish JSON object: totals, "peers" and "edges" as arrays, faults by name, what the process costs.
   [[nodiscard]] std::string json() const;
 };
 

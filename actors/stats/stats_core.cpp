@@ -1,9 +1,15 @@
 #include "actors/stats/stats_core.hpp"
 
 #include "actors/refusal.hpp"
+#include "actors/stats/course.hpp"
+#include "actors/stats/events.hpp"
+#include "actors/stats/heard_role.hpp"
+#include "actors/stats/live_document.hpp"
 
 #include <algorithm>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -16,13 +22,6 @@ using nlohmann::json;
 using topology::address;
 using topology::any_message;
 
-struct heard_role {
-  std::uint32_t process_id = 0;
-  std::uint64_t uptime_ms = 0;
-  json stats;
-  time_point heard;
-};
-
 std::uint64_t milliseconds(duration d) {
   return static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(d).count()));
@@ -32,7 +31,8 @@ std::string text_of(const json& j) { return j.dump(-1, ' ', false, json::error_h
 
 class stats_core final : public role_core {
  public:
-  explicit stats_core(stats_options options) : options_(options) {}
+  explicit stats_core(stats_options options)
+      : options_(std::move(options)), consoles_(options_.subscriptions) {}
 
   void start(time_point now, outbox&) override { started_ = now; }
 
@@ -44,16 +44,34 @@ class stats_core final : public role_core {
         return refuse(from, m, error{errc::unsupported, "stats of \"" + request->what + "\"; \"all\" is known"}, out);
       }
       out.send(from, topology::stats_snapshot{++number_, document(now)});
+    } else if (const auto* wish = std::get_if<topology::stats_subscribe>(&m)) {
+      consoles_.subscribe(from, *wish, now, out);  // served with the next tick: a flood of wishes costs no documents
+    } else if (const auto* taken = std::get_if<topology::stats_taken>(&m)) {
+      consoles_.taken(from, *taken, now, out);
+    } else if (const auto* end = std::get_if<topology::stats_end>(&m)) {
+      consoles_.end(from, *end);
     } else {
       refuse_unknown("stats", from, m, out);
     }
   }
 
-  void tick(time_point now, outbox&) override {
-    for (auto it = roles_.begin(); it != roles_.end();) {
-      it = now - it->second.heard >= options_.forget_after ? roles_.erase(it) : std::next(it);
-    }
+  void tick(time_point now, outbox& out) override {
     now_ = now;
+    for (auto it = roles_.begin(); it != roles_.end();) {
+      const duration age = now - it->second.heard();
+      if (age >= options_.silent_after && silent_.insert(it->first).second)
+        events_.add(event_level::bad, it->first.text(), "is silent", now - started_);
+      if (age >= options_.forget_after) {
+        silent_.erase(it->first);
+        it = roles_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+    course_.sample(sources(), now - started_, now);
+    for (const auto& gone : consoles_.judge(now, out))
+      events_.add(event_level::warn, gone.console.text(), "cut off: " + gone.text, now - started_);
+    serve(now, out);
   }
 
   bool work(time_point, outbox&) override { return false; }
@@ -61,13 +79,15 @@ class stats_core final : public role_core {
 
   std::string stats_json() const override {
     const auto silent = std::count_if(roles_.begin(), roles_.end(),
-                                      [&](const auto& r) { return now_ - r.second.heard >= options_.silent_after; });
+                                      [&](const auto& r) { return now_ - r.second.heard() >= options_.silent_after; });
     return json{{"roles", roles_.size()}, {"silent_roles", silent}, {"reports", reports_},
-                {"refused", refused_},    {"snapshots", number_},   {"shortened", shortened_}}
+                {"refused", refused_},    {"snapshots", number_},   {"shortened", shortened_},
+                {"consoles", consoles_.size()}, {"deltas", consoles_.sent()}, {"consoles_cut_off", consoles_.cut_off()},
+                {"consoles_refused", consoles_.refused()}}
         .dump();
   }
 
-  void stop(time_point, outbox&) override {}
+  void stop(time_point, outbox& out) override { consoles_.close(out); }
 
  private:
   void hear(const address& from, const any_message& m, const topology::role_report& report, time_point now,
@@ -85,7 +105,24 @@ class stats_core final : public role_core {
                            out);
     }
     ++reports_;
-    roles_[from] = heard_role{report.process_id, report.uptime_ms, std::move(*stats), now};
+    heard_report heard{report.process_id, report.uptime_ms, std::move(*stats)};
+    const auto known = roles_.find(from);
+    const std::string kind = kind_of(sources(), from);
+    events_.compare(from, kind, known == roles_.end() ? nullptr : &known->second.last(), heard, now - started_);
+    if (silent_.erase(from) > 0) events_.add(event_level::good, from.text(), "is heard again", now - started_);
+    roles_[from].hear(std::move(heard), now);
+  }
+
+  live_sources sources() const { return {roles_, options_.expected, options_.silent_after}; }
+
+  // The live document is made only when a console is due, once for all of them.
+  void serve(time_point now, outbox& out) {
+    if (!consoles_.due(now)) return;
+    json live = live_document(sources(), now);
+    live["uptime_s"] = std::chrono::duration_cast<std::chrono::seconds>(now - started_).count();
+    live["course"] = course_.document();
+    live["events"] = events_.document();
+    consoles_.send(std::make_shared<const json>(std::move(live)), now, out);
   }
 
   void refuse_report(const address& from, const any_message& m, const error& why, outbox& out) {
@@ -96,8 +133,9 @@ class stats_core final : public role_core {
   // Makes room at the cost of the role silent for longest, if one is silent.
   bool forget_silent(time_point now) {
     const auto oldest = std::min_element(roles_.begin(), roles_.end(),
-                                         [](const auto& a, const auto& b) { return a.second.heard < b.second.heard; });
-    if (oldest == roles_.end() || now - oldest->second.heard < options_.silent_after) return false;
+                                         [](const auto& a, const auto& b) { return a.second.heard() < b.second.heard(); });
+    if (oldest == roles_.end() || now - oldest->second.heard() < options_.silent_after) return false;
+    silent_.erase(oldest->first);
     roles_.erase(oldest);
     return true;
   }
@@ -105,14 +143,14 @@ class stats_core final : public role_core {
   std::string document(time_point now) {
     json all{{"number", number_}, {"uptime_ms", milliseconds(now - started_)}, {"roles", json::array()}};
     for (const auto& [where, role] : roles_) {
-      const duration age = now - role.heard;
+      const duration age = now - role.heard();
       all["roles"].push_back({{"node", where.node},
                               {"role", where.role},
-                              {"pid", role.process_id},
-                              {"uptime_ms", role.uptime_ms},
+                              {"pid", role.last().process_id},
+                              {"uptime_ms", role.last().uptime_ms},
                               {"age_ms", milliseconds(age)},
                               {"silent", age >= options_.silent_after},
-                              {"stats", role.stats}});
+                              {"stats", role.last().stats}});
     }
     std::string text = text_of(all);
     if (text.size() <= options_.max_document_bytes) return text;
@@ -146,6 +184,10 @@ class stats_core final : public role_core {
 
   stats_options options_;
   std::map<address, heard_role> roles_;
+  std::set<address> silent_;   ///< told of, and not heard of since
+  event_log events_;
+  course course_;
+  subscriptions consoles_;
   time_point started_;
   time_point now_;
   std::uint64_t number_ = 0;
@@ -158,12 +200,13 @@ class stats_core final : public role_core {
 
 result<std::unique_ptr<role_core>> make_stats(stats_options options) {
   if (options.max_roles == 0 || options.max_document_bytes < 256 || options.report_limits.bytes == 0 ||
-      options.silent_after <= duration::zero() || options.forget_after <= options.silent_after) {
+      options.silent_after <= duration::zero() || options.forget_after <= options.silent_after ||
+      options.subscriptions.window == 0 || options.subscriptions.page_bytes < 1024) {
     return error{errc::config,
                  "stats: max_roles of at least 1, max_document_bytes of at least 256, report bytes of at least 1, and "
-                 "forget_after above silent_after above 0 are right"};
+                 "forget_after above silent_after above 0, a window of at least 1 and pages of at least 1024 bytes are right"};
   }
-  return std::unique_ptr<role_core>(std::make_unique<stats_core>(options));
+  return std::unique_ptr<role_core>(std::make_unique<stats_core>(std::move(options)));
 }
 
 }  // namespace freshet::actors

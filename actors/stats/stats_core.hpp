@@ -8,13 +8,18 @@
 // marked, after forget_after it is left out. The document holds at most max_document_bytes: when it
 // would be longer, the figures of links are left out, then those of the longest reports, and such a
 // role says "shortened": true.
+// A console that subscribes gets the live document (live_document.hpp) instead, and then what changes in
+// it; see topology/wire/PROTOCOL.md.
 // Thread contract: that of role_core.
 #pragma once
 
 #include "actors/role.hpp"
 #include "actors/stats/bounded_json.hpp"
+#include "actors/stats/subscriptions.hpp"
 
+#include <map>
 #include <memory>
+#include <string>
 
 namespace freshet::actors {
 
@@ -24,6 +29,9 @@ struct stats_options {
   duration forget_after = std::chrono::minutes(10);
   std::size_t max_document_bytes = std::size_t{960} << 10;  ///< within the wire's limit for a text
   json_limits report_limits;
+  /// The roles of the topology and their kinds: one that does not report is missing, not unknown.
+  std::map<topology::address, std::string> expected;
+  subscription_options subscriptions;
 };
 
 /// Fails when an option makes no sense.

@@ -54,13 +54,17 @@ FRESHET_MESSAGE(device_report, 33, control)
 FRESHET_MESSAGE(artefact_offer, 34, control)
 FRESHET_MESSAGE(chunk_request, 35, control)
 FRESHET_MESSAGE(artefact_chunk, 36, pulled)
-FRESHET_MESSAGE(operator_request, 40, control)
-FRESHET_MESSAGE(operator_answer, 41, control)
-FRESHET_MESSAGE(topology_order, 42, control)
-FRESHET_MESSAGE(node_report, 43, control)
 FRESHET_MESSAGE(trust_statement, 45, control)
 FRESHET_MESSAGE(enrol_request, 50, control)
 FRESHET_MESSAGE(enrol_reply, 51, control)
+FRESHET_MESSAGE(stats_subscribe, 40, control)
+FRESHET_MESSAGE(stats_delta, 41, control)
+FRESHET_MESSAGE(stats_taken, 42, control)
+FRESHET_MESSAGE(stats_end, 43, control)
+FRESHET_MESSAGE(operator_request, 60, control)
+FRESHET_MESSAGE(operator_answer, 61, control)
+FRESHET_MESSAGE(topology_order, 62, control)
+FRESHET_MESSAGE(node_report, 63, control)
 #undef FRESHET_MESSAGE
 
 using any_message =
@@ -68,7 +72,8 @@ using any_message =
                  tick_learned, stop_request, observation_batch, uts_batch, label_request, labelled_batch,
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
                  chunk_request, artefact_chunk, operator_request, operator_answer, topology_order, node_report,
-                 samples_settled, trust_statement, enrol_request, enrol_reply>;
+                 samples_settled, trust_statement, enrol_request, enrol_reply, stats_subscribe, stats_delta, stats_taken,
+                 stats_end>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);

@@ -44,6 +44,36 @@ struct stats_snapshot {
   FRESHET_FIELDS(number, json)
 };
 
+/// Console -> STATS: the live document (stats_document.md) first, then what changes in it. `subscription`
+/// is drawn by the console for this one word: said again it changes nothing.
+struct stats_subscribe {
+  std::uint64_t subscription = 0;
+  std::string what;                  ///< "live" today
+  std::uint32_t interval_ms = 0;     ///< 0: as often as STATS would by itself
+  FRESHET_FIELDS(subscription, what, interval_ms)
+};
+/// STATS -> console: a merge patch (RFC 7396) on the document that number - 1 left, on {} for the first.
+struct stats_delta {
+  std::uint64_t subscription = 0;
+  std::uint64_t number = 0;          ///< from 1, without a gap
+  bool complete = true;              ///< false: more of the same moment comes with the next number
+  std::string json;
+  FRESHET_FIELDS(subscription, number, complete, json)
+};
+/// Console -> STATS: all up to `number` is taken in. Also the heartbeat that keeps the subscription.
+struct stats_taken {
+  std::uint64_t subscription = 0;
+  std::uint64_t number = 0;
+  FRESHET_FIELDS(subscription, number)
+};
+/// Either end: the subscription is over. From STATS with the errc that says why.
+struct stats_end {
+  std::uint64_t subscription = 0;
+  std::uint8_t code = 0;             ///< 0: in order
+  std::string context;
+  FRESHET_FIELDS(subscription, code, context)
+};
+
 /// Every role -> STATS, about once a second: its own counters as flat JSON.
 struct role_report {
   std::string node;

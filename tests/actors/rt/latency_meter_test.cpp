@@ -44,5 +44,40 @@ TEST(latency_meter, is_zero_when_empty_and_takes_the_extremes) {
   EXPECT_EQ(meter.quantile(1.0), duration::max());
 }
 
+TEST(latency_meter, merges_and_tells_what_came_in_between) {
+  rng draw(4);
+  latency_meter first, second, both, meter;
+  for (int i = 0; i < 2000; ++i) {
+    const duration d(static_cast<std::int64_t>(std::exp(draw.uniform(0, 20))));
+    (i % 3 == 0 ? first : second).add(d);
+    both.add(d);
+  }
+  meter = first;
+  meter.merge(second);
+  EXPECT_EQ(meter.filled(), both.filled());
+  EXPECT_EQ(meter.total(), both.total());
+  EXPECT_EQ(meter.maximum(), both.maximum());
+  const auto between = meter.since(first);
+  ASSERT_TRUE(between.has_value());
+  EXPECT_EQ(between->filled(), second.filled());
+  EXPECT_EQ(between->count(), second.count());
+  EXPECT_EQ(between->total(), second.total());
+  EXPECT_GE(between->maximum(), second.maximum());
+  EXPECT_LE(between->maximum(), second.maximum() * 5 / 4);
+  // A meter that began anew has no such past.
+  EXPECT_FALSE(first.since(second).has_value());
+}
+
+TEST(latency_meter, travels_as_its_filled_buckets) {
+  latency_meter meter;
+  for (int ns : {0, 1, 3, 4, 5, 900, 901, 1'000'000}) meter.add(duration(ns));
+  const auto again = latency_meter::of(meter.filled(), meter.total(), meter.maximum());
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->count(), 8u);
+  EXPECT_EQ(again->quantile(0.5), meter.quantile(0.5));
+  EXPECT_EQ(again->quantile(1), duration(1'000'000));
+  EXPECT_FALSE(latency_meter::of({{256, 1}}, {}, {}).has_value());
+}
+
 }  // namespace
 }  // namespace freshet::rt
