@@ -14,6 +14,7 @@
 #include "config/schema/logging.hpp"
 #include "config/schema/node.hpp"
 #include "config/schema/role.hpp"
+#include "config/schema/service.hpp"
 
 namespace freshet::config {
 
@@ -39,6 +40,7 @@ struct document {
   general_settings general;
   logging_settings logging;
   link_settings links;
+  service_settings service;
   std::vector<node_section> nodes;
   std::vector<role_section> roles;
   /// False when an entry of nodes or roles could not be read, so that what seems missing may be there.

@@ -140,6 +140,9 @@ std::string annotated_example() {
   section(out, "links", "All links between roles.");
   out += "[links]\n";
   print(out, "links", link_settings{}, true);
+  section(out, "service", "The daemon as a service: what operators and the service manager see.");
+  out += "[service]\n";
+  print(out, "service", service_settings{}, true);
   print_kinds(out, std::make_index_sequence<std::variant_size_v<role_settings>>());
 
   section(out, "nodes", "One process each.");
@@ -173,6 +176,8 @@ std::string effective_text(const document& doc) {
   print(out, "logging", doc.logging, false);
   out += "\n[links]\n";
   print(out, "links", doc.links, false);
+  out += "\n[service]\n";
+  print(out, "service", doc.service, false);
   for (const node_section& node : doc.nodes) {
     out += "\n[[nodes]]\n";
     print(out, "nodes", node.settings, false);

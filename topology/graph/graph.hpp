@@ -14,6 +14,7 @@
 #include "config/schema/links.hpp"
 #include "config/schema/logging.hpp"
 #include "config/schema/role.hpp"
+#include "config/schema/service.hpp"
 #include "kernels/base/ids.hpp"
 #include "topology/message/address.hpp"
 
@@ -57,6 +58,7 @@ struct graph {
   std::string state_dir;
   config::logging_settings logging;
   config::link_settings links;
+  config::service_settings service;
   std::vector<node_spec> nodes;   ///< in the order of the file, as are roles
   std::vector<role_spec> roles;
 

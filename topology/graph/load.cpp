@@ -48,6 +48,7 @@ graph graph_of(const config::document& doc, const load_options& options, config:
   g.state_dir = below(options.base_dir, options.state_dir.value_or(doc.general.state_dir));
   g.logging = doc.logging;
   g.links = doc.links;
+  g.service = doc.service;
   for (const config::node_section& n : doc.nodes) {
     node_spec node;
     node.name = n.settings.name;
