@@ -208,7 +208,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
     case role_kind::intake: {
       const auto& s = std::get<config::intake_settings>(spec.settings);
       intake_options o;
-      o.teacher = the(graph_, role_kind::teacher);
+      for (const auto* teacher : graph_.roles_of(role_kind::teacher)) o.teachers.push_back(teacher->where());
       o.distiller = the(graph_, role_kind::distiller);
       // Only a bench waits for all of them; otherwise devices come and go.
       if (first_of(graph_, role_kind::bench))

@@ -3,6 +3,7 @@
 #include "actors/intake/journal_keeper.hpp"
 #include "actors/intake/lease_book.hpp"
 #include "actors/intake/memory_journal.hpp"
+#include "actors/intake/teacher_pool.hpp"
 #include "actors/intake/tick_gate.hpp"
 #include "actors/refusal.hpp"
 
@@ -53,7 +54,8 @@ class intake_core final : public role_core {
         keeper_(std::move(kept)),
         journal_(keeper_.kept()),
         gate_(options_.expected_devices),
-        leases_(options_.first_lease, options_.lease_timeout) {}
+        leases_(options_.first_lease, options_.lease_timeout),
+        teachers_(options_.teachers) {}
 
   void start(time_point now, outbox& out) override {
     for (const journal::held_entry& entry : journal_.pending()) {
@@ -284,7 +286,7 @@ class intake_core final : public role_core {
     }
     std::vector<std::uint64_t> learned;
     for (const std::uint64_t lease : done.leases) {
-      const auto work = leases_.confirm(lease);
+      const auto work = end_lease(lease);
       if (!work) {
         ++count_.leases_unknown;  // confirmed before: it had been sent twice
         continue;
@@ -296,7 +298,7 @@ class intake_core final : public role_core {
     if (done.journal == journal_.id()) {
       for (const std::uint64_t entry : done.entries) {
         if (held_.count(entry) == 0) continue;
-        if (const auto lease = leases_.lease_of(entry)) leases_.confirm(*lease);
+        if (const auto lease = leases_.lease_of(entry)) end_lease(*lease);
         learned.push_back(entry);
       }
     }
@@ -319,6 +321,8 @@ class intake_core final : public role_core {
 
   // False when its entry cannot be read.
   bool send_lease(std::uint64_t lease, time_point now, outbox& out) {
+    const auto teacher = teachers_.give(lease, [&](const address& to) { return out.room(to); });
+    FRESHET_ENSURE(teacher.has_value(), "pump() asked whether there is room");
     const leased_work& work = leases_.at(lease);
     topology::label_request request;
     request.lease = lease;
@@ -332,18 +336,23 @@ class intake_core final : public role_core {
     }
     request.batch.tick = work.tick;
     request.batch.end_of_tick = work.end_of_tick;
-    out.send(options_.teacher, std::move(request));
+    out.send(*teacher, std::move(request));
     return true;
   }
 
+  std::optional<leased_work> end_lease(std::uint64_t lease) {
+    teachers_.take_back(lease);
+    return leases_.confirm(lease);
+  }
+
   void give_up(std::uint64_t lease) {
-    const auto work = leases_.confirm(lease);
+    const auto work = end_lease(lease);
     if (work && work->entry) let_go(*work->entry);
   }
 
   void pump(time_point now, outbox& out) {
-    std::size_t room = out.room(options_.teacher);
-    for (; room > 0; --room) {
+    const auto room = [&] { return teachers_.has_room([&](const address& to) { return out.room(to); }); };
+    while (room()) {
       const auto lease = leases_.overdue(now);
       if (!lease) break;
       leases_.renew(*lease, now);
@@ -353,14 +362,13 @@ class intake_core final : public role_core {
         give_up(*lease);
       }
     }
-    while (room > 0 && !ready_.empty() && leases_.size() < options_.max_leases) {
+    while (room() && !ready_.empty() && leases_.size() < options_.max_leases * teachers_.size()) {
       const leased_work next = ready_.front();
       ready_.pop_front();
       if (next.entry && held_.count(*next.entry) == 0) continue;  // learned in a former life
       const std::uint64_t lease = leases_.open(next, now);
       if (send_lease(lease, now, out)) {
         ++count_.leases_sent;
-        --room;
       } else if (!keeper_.failing()) {
         give_up(lease);
       } else {
@@ -375,6 +383,7 @@ class intake_core final : public role_core {
   const journal& journal_;  ///< what is kept
   tick_gate gate_;
   lease_book leases_;
+  teacher_pool teachers_;
   std::deque<leased_work> ready_;  ///< to be leased, in order
   std::map<address, sender> senders_;
   std::map<std::uint64_t, held> held_;  ///< entries accepted and not learned
@@ -390,6 +399,7 @@ result<std::unique_ptr<role_core>> make_intake(intake_options options, std::uniq
     return error{errc::config, "intake: queue_batches, queue_bytes, queue_samples and max_leases must be at least 1"};
   }
   if (options.lease_timeout <= duration::zero()) return error{errc::config, "intake: lease_timeout must be positive"};
+  if (options.teachers.empty()) return error{errc::config, "intake: a teacher is needed"};
   FRESHET_ENSURE(kept != nullptr, "intake needs a journal");
   return std::unique_ptr<role_core>(std::make_unique<intake_core>(std::move(options), std::move(kept)));
 }

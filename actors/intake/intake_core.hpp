@@ -24,14 +24,14 @@
 namespace freshet::actors {
 
 struct intake_options {
-  topology::address teacher;
+  std::vector<topology::address> teachers;   ///< at least one; leases are spread over them
   topology::address distiller;
   /// Devices whose end of tick closes a tick. Batches of ticks from others are refused.
   std::vector<device_id> expected_devices;
   std::size_t queue_batches = 64;  ///< accepted and not learned, shared by the senders
   std::uint64_t queue_bytes = std::uint64_t{256} << 20;
   std::size_t queue_samples = std::size_t{1} << 16;  ///< beyond, the least uncertain of a batch are shed
-  std::size_t max_leases = 16;                       ///< out at a time
+  std::size_t max_leases = 16;                       ///< out at a time, a teacher
   duration lease_timeout = std::chrono::seconds(30);
   /// The distiller knows leases by number: draw this anew for every life.
   std::uint64_t first_lease = 1;

@@ -20,7 +20,7 @@ inline time_point at(duration t) { return time_point{} + t; }
 
 inline actors::intake_options intake_defaults() {
   actors::intake_options o;
-  o.teacher = teacher;
+  o.teachers = {teacher};
   o.distiller = distiller;
   return o;
 }
