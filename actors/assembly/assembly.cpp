@@ -30,8 +30,10 @@ using maker = std::function<result<std::unique_ptr<role_core>>()>;
 
 /// The first core is made now, so that what is wrong is found before anything runs; restarts make
 /// their own, and what fails then is the supervisor's.
-result<rt::core_factory> factory_of(maker make, bool keep_first) {
-  FRESHET_TRY_ASSIGN(auto first, make());
+/// While a former maker of the role may still run, `trial` is made in its place, which touches no file of the
+/// role, and dropped.
+result<rt::core_factory> factory_of(maker make, const maker& trial, bool keep_first) {
+  FRESHET_TRY_ASSIGN(auto first, keep_first || !trial ? make() : trial());
   if (!keep_first) first.reset();
   auto ready = std::make_shared<std::unique_ptr<role_core>>(std::move(first));
   return rt::core_factory([make = std::move(make), ready]() -> std::unique_ptr<role_core> {
@@ -159,6 +161,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
   out.name = spec.name;
   out.where = rt::placement::shared;
   maker make;
+  maker trial;   // where making touches files
   switch (spec.kind()) {
     case role_kind::device: {
       const auto& s = std::get<config::device_settings>(spec.settings);
@@ -192,6 +195,10 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.send_features = needs_features(filtering);
       o.send_relevance = filtering.token_score == "relevance";
       make = [o] { return make_device(o); };
+      trial = [o]() mutable {
+        o.state_dir.clear();
+        return make_device(o);
+      };
       out.where = rt::placement::own_thread;
       break;
     }
@@ -203,6 +210,10 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         out.where = rt::placement::own_thread;  // its disk may be slow
       }
       make = [o] { return make_uplink_filter(o); };
+      trial = [o]() mutable {
+        o.spool_file.clear();
+        return make_uplink_filter(o);
+      };
       break;
     }
     case role_kind::intake: {
@@ -229,6 +240,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         FRESHET_TRY_ASSIGN(auto kept, durable_journal::open(file));
         return make_intake(o, std::move(kept));
       };
+      trial = [o] { return make_intake(o); };
       break;
     }
     case role_kind::teacher: {
@@ -288,17 +300,19 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       const distill::learner_options learning = learner_options_of(s);
       const bool wanted = s.source_logits && s.terms.logit_kd > 0 && s.source_replay_share > 0;
       const std::size_t own_logits = wanted ? teaching.top_k_logits : 0;
-      make = [o, student, learning, teacher_width, rehearsal, own_logits,
-              folder]() -> result<std::unique_ptr<role_core>> {
+      const auto make_in = [o, student, learning, teacher_width, rehearsal,
+                            own_logits](const std::filesystem::path& in) -> result<std::unique_ptr<role_core>> {
         distill::learner learner(student.base.net->clone(), learning, teacher_width);
         learner.set_source(rehearsal, own_logits);
         std::unique_ptr<distiller_store> kept;
-        if (!folder.empty()) {
-          FRESHET_TRY_ASSIGN(kept, distiller_store::open(folder, o.line));
+        if (!in.empty()) {
+          FRESHET_TRY_ASSIGN(kept, distiller_store::open(in, o.line));
         }
         return std::unique_ptr<role_core>(
             std::make_unique<distiller_core>(o, std::move(learner), student.base.words, std::move(kept)));
       };
+      make = [make_in, folder] { return make_in(folder); };
+      trial = [make_in] { return make_in({}); };
       out.where = rt::placement::own_thread;
       break;
     }
@@ -348,7 +362,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       break;
     }
   }
-  FRESHET_TRY_ASSIGN(out.factory, factory_of(std::move(make), options_.keep_first));
+  FRESHET_TRY_ASSIGN(out.factory, factory_of(std::move(make), trial, options_.keep_first));
   return out;
 }
 

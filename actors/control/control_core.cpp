@@ -252,6 +252,7 @@ class control_core final : public role_core {
       for (const auto& [node, wanted] : change_->orders(reports_)) waiting.push_back(node);
     out["waiting_for"] = std::move(waiting);
     out["text"] = r->text;
+    out["base_dir"] = r->base_dir;
     return out;
   }
 

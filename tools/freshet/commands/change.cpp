@@ -1,4 +1,5 @@
-// freshet plan, apply, history: changes of a running daemon's topology.
+// freshet plan, apply, set, history: changes of a running daemon's topology.
+#include "config/merge.hpp"
 #include "config/parse.hpp"
 #include "config/quantity.hpp"
 #include "tools/freshet/commands/commands.hpp"
@@ -11,6 +12,8 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -31,6 +34,7 @@ struct change_options {
   std::string file;
   std::uint64_t revision = 0;
   std::uint64_t most = 50;
+  std::vector<std::string> settings;  ///< NAME=VALUE
   std::string who;
   milliseconds wait{180'000};
   bool as_json = false;
@@ -117,12 +121,8 @@ int follow(control_client& client, const change_options& options, std::uint64_t 
   }
 }
 
-int apply(const change_options& options) {
-  auto client = reach(options);
-  if (!client) return report(client.err());
-  const auto request = request_of(options);
-  if (!request) return report(request.err());
-  const auto begun = client->once("apply", *request, answer_patience);
+int carry_out(control_client& client, const json& request, const change_options& options) {
+  const auto begun = client.once("apply", request, answer_patience);
   if (!begun) return report(begun.err());
   const bool refused = !begun->value("refusals", json::array()).empty();
   const bool under_way = begun->contains("state");
@@ -139,7 +139,55 @@ int apply(const change_options& options) {
     return exit_refused;
   }
   if (!options.as_json) print(plan_lines(*begun));
-  return follow(*client, options, begun->value("revision", std::uint64_t{0}));
+  return follow(client, options, begun->value("revision", std::uint64_t{0}));
+}
+
+int apply(const change_options& options) {
+  auto client = reach(options);
+  if (!client) return report(client.err());
+  const auto request = request_of(options);
+  if (!request) return report(request.err());
+  return carry_out(*client, *request, options);
+}
+
+/// The settings as a document: what does not read as a TOML value is taken for a text.
+result<std::string> document_of(const std::vector<std::string>& settings) {
+  std::string text;
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0 || setting.find('\n') != std::string::npos)
+      return error{errc::invalid_argument,
+                   "\"" + setting + "\" is not NAME=VALUE, such as uplink_filter.token_share=0.5"};
+    const std::string name = setting.substr(0, equals);
+    std::string line = name + " = " + setting.substr(equals + 1) + "\n";
+    config::problems unused("set");
+    if (!config::parse_toml(line, unused))
+      line = name + " = " + config::text_literal(setting.substr(equals + 1)) + "\n";
+    text += line;
+  }
+  return text;
+}
+
+int set(const change_options& options) {
+  auto client = reach(options);
+  if (!client) return report(client.err());
+  const auto over = document_of(options.settings);
+  if (!over) {
+    std::cerr << "freshet: " << over.err().context << '\n';
+    return exit_usage;
+  }
+  const auto runs = client->ask("change", json::object(), answer_patience);
+  if (!runs) return report(runs.err());
+  const auto text = config::merge_texts({runs->value("text", ""), *over});
+  if (!text) return report(text.err());
+  std::string what;
+  for (const std::string& setting : options.settings) what += (what.empty() ? "set " : " ") + setting;
+  return carry_out(*client,
+                   {{"who", options.who.empty() ? me() : options.who},
+                    {"text", *text},
+                    {"file", what},
+                    {"base_dir", runs->value("base_dir", "")}},
+                   options);
 }
 
 int history(const change_options& options) {
@@ -171,6 +219,21 @@ void add_change(CLI::App& app, action& chosen) {
     options->daemon.add_state_to(command);
     command.add_flag("--json", options->as_json, "As JSON, for programs");
   };
+  const auto watched = [options](CLI::App& command) {
+    command.add_option("--who", options->who, "Who is asking, for the history; you are the default")
+        ->option_text("NAME");
+    command
+        .add_option_function<std::string>(
+            "--wait",
+            [options](const std::string& text) {
+              options->wait = config::parse_duration(text).value_or(options->wait);
+            },
+            "How long to watch it (180s); it goes on either way")
+        ->option_text("DURATION")
+        ->check([](const std::string& text) -> std::string {
+          return config::parse_duration(text) ? "" : "\"" + text + "\" is not a duration such as 90s or 5m";
+        });
+  };
   const auto run = [options, &chosen](int (*what)(const change_options&), bool needs_document) {
     return [options, &chosen, what, needs_document] {
       chosen = [options, what, needs_document]() -> int {
@@ -194,17 +257,7 @@ void add_change(CLI::App& app, action& chosen) {
   CLI::App* apply_command = app.add_subcommand("apply", "Change a running daemon to FILE, all of it or nothing");
   apply_command->add_option("FILE", options->file, "The TOML file that is wanted");
   apply_command->add_option("--revision", options->revision, "Go to this revision of the history")->option_text("N");
-  apply_command->add_option("--who", options->who, "Who is asking, for the history; you are the default")
-      ->option_text("NAME");
-  apply_command
-      ->add_option_function<std::string>(
-          "--wait",
-          [options](const std::string& text) { options->wait = config::parse_duration(text).value_or(options->wait); },
-          "How long to watch it (180s); it goes on either way")
-      ->option_text("DURATION")
-      ->check([](const std::string& text) -> std::string {
-        return config::parse_duration(text) ? "" : "\"" + text + "\" is not a duration such as 90s or 5m";
-      });
+  watched(*apply_command);
   apply_command->footer(
       "Every node prepares, then all switch, then what is not needed any more drains and stops. When any of them\n"
       "cannot, all go back. What devices sent is neither lost nor trained twice. Exit status: 0 applied, 3 the file "
@@ -212,6 +265,17 @@ void add_change(CLI::App& app, action& chosen) {
       "problems, 7 refused or reverted.");
   common(*apply_command);
   apply_command->callback(run(&apply, true));
+
+  CLI::App* set_command = app.add_subcommand("set", "Change settings of a running daemon");
+  set_command
+      ->add_option("NAME=VALUE", options->settings, "Such as uplink_filter.token_share=0.5 compressor.codec=dense4")
+      ->required();
+  watched(*set_command);
+  set_command->footer(
+      "A change like any other: planned, applied everywhere or nowhere, in the history. Settings that a role\n"
+      "has of its own ([[roles]] settings) stand above these; change them with a file.");
+  common(*set_command);
+  set_command->callback(run(&set, false));
 
   CLI::App* history_command = app.add_subcommand("history", "Every topology that ran here: who, when, what changed");
   history_command->add_option("--most", options->most, "How many, the newest first (50)")->option_text("N");
