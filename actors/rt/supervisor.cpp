@@ -21,6 +21,7 @@ struct child {
   restart_budget budget;
   role_handle handle;     // empty while none runs
   std::uint64_t restarts = 0;
+  bool asked = false;     // for a sign of life that has not come yet
 };
 
 struct supervisor_state {
@@ -41,7 +42,26 @@ void start_child(supervisor_pointer self, std::size_t index) {
   self->state.setup->board->update(index, [&](child_health& h) {
     h.state = child_state::running;
     h.restarts = c.restarts;
+    h.answered.reset();
   });
+}
+
+// One question at a time: a child in the middle of a long slice must not find a heap of them.
+void ask_for_sign_of_life(supervisor_pointer self, std::size_t index) {
+  auto& c = self->state.children[index];
+  if (!c.handle || c.asked) return;
+  c.asked = true;
+  self->request(c.handle, caf::infinite, get_stats{})
+      .then(
+          [self, index, life = c.restarts](const std::string&) {
+            auto& answering = self->state.children[index];
+            answering.asked = false;
+            if (answering.restarts != life) return;
+            self->state.setup->board->update(
+                index, [now = self->state.clock->now()](child_health& h) { h.answered = now; });
+          },
+          // It has ended: the down message says why.
+          [self, index](const caf::error&) { self->state.children[index].asked = false; });
 }
 
 // The supervisor itself has nothing left to do once all children have ended in a stop.
@@ -114,7 +134,7 @@ supervisor_handle::behavior_type supervise(supervisor_pointer self, system* home
   s.clock = home->clock();
   s.log = home->log();
   self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
-  for (const auto& spec : setup->children) s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0});
+  for (const auto& spec : setup->children) s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0, false});
   for (std::size_t i = 0; i < s.children.size(); ++i) start_child(self, i);
   return {
       [self](stop_children what) { stop_all(self, what.at_once); },
@@ -123,6 +143,11 @@ supervisor_handle::behavior_type supervise(supervisor_pointer self, system* home
         if (self->state.stopping || c.handle) return;
         ++c.restarts;
         start_child(self, what.index);
+      },
+      [self](get_stats) {
+        auto& all = self->state;
+        for (std::size_t i = 0; i < all.children.size(); ++i) ask_for_sign_of_life(self, i);
+        return "{\"children\":" + std::to_string(all.children.size()) + "}";
       },
   };
 }
