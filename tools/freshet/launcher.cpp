@@ -37,8 +37,10 @@ class launcher {
       } else if (options_.run_for && clock::now() >= begun_ + *options_.run_for) {
         stop("the agreed time is over; stopping");
       } else {
+        reload();
+        observe();
         report();
-        signals_.wait(until_next());
+        signals_.wait(until_next(), options_.observer == nullptr ? -1 : options_.observer->wake_descriptor());
       }
     }
     finish();
@@ -57,6 +59,7 @@ class launcher {
       }
       n.child.emplace(std::move(started).value());
       n.plan.started(clock::now());
+      if (options_.observer != nullptr) options_.observer->started(n.command->node, n.child->pid());
       options_.on_event("node " + n.command->node + " runs as process " + std::to_string(n.child->pid()));
     }
   }
@@ -68,6 +71,9 @@ class launcher {
       if (!how) continue;
       n.child.reset();
       const auto delay = n.plan.ended(clock::now(), *how);
+      if (options_.observer != nullptr)
+        options_.observer->ended(n.command->node, "ended with " + how->text() +
+                                                      (delay ? " and is to start again" : " and is given up"));
       if (!delay) {
         options_.on_event("node " + n.command->node + " ended with " + how->text() + " and is given up" + see_log(n));
         give_up();
@@ -77,6 +83,23 @@ class launcher {
       options_.on_event("node " + n.command->node + " ended with " + how->text() + "; it starts again in " +
                         std::to_string(delay->count()) + " ms" + see_log(n));
     }
+  }
+
+  void reload() {
+    const int asked = signals_.reloads();
+    if (asked == reloads_seen_) return;
+    reloads_seen_ = asked;
+    if (options_.observer != nullptr) options_.observer->reload();
+  }
+
+  void observe() {
+    if (options_.observer == nullptr) return;
+    for (const std::string& hung : options_.observer->turn())
+      for (node_process& n : nodes_) {
+        if (n.command->node != hung || !n.child) continue;
+        options_.on_event("node " + hung + " does not answer; its process " + std::to_string(n.child->pid()) + " is killed");
+        n.child->signal(SIGKILL);
+      }
   }
 
   static std::string see_log(const node_process& n) {
@@ -92,6 +115,7 @@ class launcher {
     stopping_ = true;
     stops_seen_ = signals_.stops();
     options_.on_event(why);
+    if (options_.observer != nullptr) options_.observer->stopping();
     for (node_process& n : nodes_)
       if (n.child) n.child->signal(SIGTERM);
     kill_at_ = clock::now() + options_.limits.stop_within;
@@ -145,6 +169,7 @@ class launcher {
   clock::time_point report_at_;
   clock::time_point kill_at_;
   bool stopping_ = false;
+  int reloads_seen_ = 0;
   int stops_seen_ = 0;   ///< when the stop began: one more means "at once"
   exit_code verdict_ = exit_ok;
 };

@@ -1,7 +1,6 @@
 #include "tools/freshet/run_node.hpp"
 
 #include <ATen/Parallel.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -13,25 +12,12 @@
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/node.hpp"
 #include "actors/rt/system.hpp"
+#include "tools/freshet/log.hpp"
+#include "tools/freshet/service/drain.hpp"
+#include "tools/freshet/service/node_service.hpp"
 
 namespace freshet::cli {
-namespace {
-
-std::shared_ptr<spdlog::logger> make_log(const config::logging_settings& settings, const std::string& node) {
-  auto log = std::make_shared<spdlog::logger>(node, std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_level(spdlog::level::from_str(settings.level == "warning" ? "warn" : settings.level));
-  if (settings.format == "json") {
-    log->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","node":"%n","text":"%v"})");
-  } else {
-    log->set_pattern("%Y-%m-%d %H:%M:%S.%e %-5l %n: %v");
-  }
-  log->flush_on(spdlog::level::info);
-  return log;
-}
-
-}  // namespace
-
-exit_code run_node(const topology::graph& graph, const std::string& node, const stop_token& stop) {
+exit_code run_node(const topology::graph& graph, const std::string& node, const node_run& how) {
   const topology::node_spec* spec = graph.find_node(node);
   if (spec == nullptr) {
     std::cerr << "freshet: no node " << node << " in " << graph.file << '\n';
@@ -67,14 +53,22 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
     std::cerr << "freshet: node " << node << ": " << running.err().text() << '\n';
     return exit_failed;
   }
-  engine_options.log->info("node {} runs", node);
-  while (!stop.wait_for(std::chrono::milliseconds(200)) && !given_up.load() && !running.value()->failed()) {
+  const auto service = node_service::open(graph, node, how.launcher, how.read_again);
+  if (!service.ok()) {
+    std::cerr << "freshet: node " << node << ": " << service.err().text() << '\n';
+    return exit_failed;
   }
-  const bool broken = given_up.load() || running.value()->failed();
-  const rt::stop_report report = running.value()->stop(spec->stop_within);
-  for (const std::string& role : report.left) engine_options.log->warn("role {} did not end in time", role);
-  if (broken) return exit_failed;
-  return report.in_time ? exit_ok : exit_not_in_time;
+  node_service& seen = *service.value();
+  engine_options.log->info("node {} runs", node);
+  if (!seen.front().address().empty()) engine_options.log->info("/livez, /readyz and /metrics are at {}", seen.front().address());
+  while (!how.stop.wait_for(std::chrono::milliseconds(200)) && !given_up.load() && !running.value()->failed()) {
+    if (how.reload_wanted()) seen.reload();
+    seen.turn(*running.value());
+  }
+  const exit_code verdict = given_up.load() || running.value()->failed() ? exit_failed : exit_ok;
+  seen.front().stopping();
+  engine_options.log->info("node {} stops", node);
+  return drain(*running.value(), spec->stop_within, *engine_options.log, verdict);
 }
 
 }  // namespace freshet::cli

@@ -1,6 +1,7 @@
 // Runs one node of a topology in this process until it is told to stop.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "kernels/base/result.hpp"
@@ -10,7 +11,15 @@
 
 namespace freshet::cli {
 
-/// Blocks. exit_ok after a stop in order; problems are told on standard error before the return.
-exit_code run_node(const topology::graph& graph, const std::string& node, const stop_token& stop);
+struct node_run {
+  stop_token stop;
+  std::string launcher;                    ///< path of the launcher's socket; empty: nobody launched it
+  std::function<bool()> reload_wanted = [] { return false; };   ///< since it was last asked
+  std::function<void()> read_again = [] {};
+};
+
+/// Blocks. exit_ok after a stop in order; problems are told on standard error before the return. A role that does not
+/// end in time ends the process (service/drain.hpp).
+exit_code run_node(const topology::graph& graph, const std::string& node, const node_run& how);
 
 }  // namespace freshet::cli

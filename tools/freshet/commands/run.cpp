@@ -1,15 +1,21 @@
 // freshet run: the daemon. Without --node a launcher with a process for each node; with it, that node.
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
 
 #include "config/quantity.hpp"
 #include "config/suggest.hpp"
@@ -18,9 +24,12 @@
 #include "tools/freshet/display.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/launcher.hpp"
+#include "tools/freshet/log.hpp"
 #include "tools/freshet/paths.hpp"
 #include "tools/freshet/process_signals.hpp"
 #include "tools/freshet/run_node.hpp"
+#include "tools/freshet/service/launch_service.hpp"
+#include "tools/freshet/service/reload.hpp"
 #include "tools/freshet/stats_client.hpp"
 #include "tools/freshet/stop_token.hpp"
 #include "topology/graph/endpoint.hpp"
@@ -35,6 +44,14 @@ struct run_options {
   std::string run_for;
   std::string node;
   std::string log = "files";
+  std::string log_format;   ///< empty: as the configuration says
+  std::string log_level;
+  std::string launcher;     ///< of the one that started this node; empty: none
+
+  void change(config::logging_settings& logging) const {
+    if (!log_format.empty()) logging.format = log_format;
+    if (!log_level.empty()) logging.level = log_level;
+  }
 
   [[nodiscard]] std::optional<milliseconds> duration() const { return config::parse_duration(run_for); }
 };
@@ -44,7 +61,38 @@ std::string duration_problem(const std::string& text) {
   return "\"" + text + "\" is not a duration such as 500ms, 60s, 5m or 1h";
 }
 
-int run_one(const run_options& options, const topology::graph& graph) {
+/// What a SIGHUP does: the configuration is read and checked again, and every difference is told. A change of settings is
+/// not carried out by it, and it says so.
+class reloader {
+ public:
+  reloader(const run_options& options, std::string text, std::shared_ptr<spdlog::logger> log)
+      : options_(options.topology), text_(std::move(text)), log_(std::move(log)) {}
+
+  void operator()() const {
+    if (options_.file.empty()) return log_->warn("reload: the built-in default runs; there is no file to read again");
+    const auto fresh = load_topology(options_);
+    if (!fresh) {
+      log_->error("reload: {} is not right; all goes on as it is", options_.file);
+      std::istringstream problems(fresh.err().code == errc::config ? fresh.err().context : fresh.err().text());
+      for (std::string line; std::getline(problems, line);) log_->error("reload: {}", line);
+      return;
+    }
+    const auto changes = changes_between(text_, fresh->text);
+    if (changes.empty()) return log_->info("reload: {} is right and says what runs already", options_.file);
+    constexpr std::size_t most = 50;
+    for (std::size_t i = 0; i < std::min(most, changes.size()); ++i) log_->warn("reload: not applied: {}", changes[i]);
+    log_->warn("reload: {} is right; its {} changes are not applied while running: restart to apply them", options_.file,
+               changes.size());
+  }
+
+ private:
+  topology_options options_;
+  std::string text_;
+  std::shared_ptr<spdlog::logger> log_;
+};
+
+int run_one(const run_options& options, const chosen_topology& topology) {
+  const topology::graph& graph = topology.graph;
   if (graph.find_node(options.node) == nullptr) {
     std::vector<std::string> names;
     for (const auto& node : graph.nodes) names.push_back(node.name);
@@ -55,8 +103,21 @@ int run_one(const run_options& options, const topology::graph& graph) {
   std::optional<stop_token::clock::time_point> deadline;
   if (const auto d = options.duration()) deadline = stop_token::clock::now() + *d;
   const stop_source source(deadline);
-  const process_signals signals([&source] { source.request_stop(); });
-  return run_node(graph, options.node, source.token());
+  std::atomic<int> stops{0};
+  const process_signals signals([&source, &stops] {
+    // The second request is not for waiting: state survives this as it survives any kill.
+    if (stops.fetch_add(1) > 0) ::_exit(exit_not_in_time);
+    source.request_stop();
+  });
+  node_run how;
+  how.stop = source.token();
+  how.launcher = options.launcher;
+  how.read_again = reloader(options, topology.text, make_log(graph.logging, options.node));
+  how.reload_wanted = [&signals, seen = 0]() mutable {
+    const int asked = signals.reloads();
+    return std::exchange(seen, asked) != asked;
+  };
+  return run_node(graph, options.node, how);
 }
 
 /// A process cannot reach into another: found before anything starts.
@@ -73,11 +134,13 @@ std::optional<error> unreachable_endpoint(const topology::graph& graph) {
 /// Looks at the daemon's figures once in a while and shows them.
 class watcher {
  public:
-  watcher(const topology::graph& graph, stats_client client, display& screen)
-      : graph_(graph), client_(std::move(client)), screen_(screen) {}
+  /// Nothing is drawn without a screen.
+  watcher(const topology::graph& graph, stats_client client, display* screen, std::function<void(const std::string&)> tell)
+      : graph_(graph), client_(std::move(client)), screen_(screen), tell_(std::move(tell)) {}
 
-  void look() {
-    const auto document = client_.fetch(milliseconds(300));
+  /// The document that was found, or why none was.
+  result<std::string> look() {
+    auto document = client_.fetch(milliseconds(300));
     auto progress = document ? read_progress(*document, graph_) : result<fleet_progress>(document.err());
     if (progress) {
       // STATS counts from its own start, and may have been started again.
@@ -87,16 +150,19 @@ class watcher {
       failures_ = 0;
     } else if (++failures_ == patience) {
       // While nodes start, silence is to be expected; so it is told once, and late.
-      screen_.event("no figures: " + progress.err().text());
+      tell_("no figures: " + progress.err().text());
     }
-    screen_.show(view_);
+    if (screen_ != nullptr) screen_->show(view_);
+    return document;
   }
+  [[nodiscard]] std::string line() const { return view_.line(); }
 
  private:
   static constexpr int patience = 20;
   const topology::graph& graph_;
   stats_client client_;
-  display& screen_;
+  display* screen_;
+  std::function<void(const std::string&)> tell_;
   progress_view view_;
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   int failures_ = 0;
@@ -112,12 +178,22 @@ int run_all(const run_options& options, const chosen_topology& topology) {
   const std::string document = document_in(graph.state_dir);
   if (const auto written = write_file(document, topology.text); !written) return report(written.err());
 
+  const auto log = make_log(graph.logging, "launcher");
+  auto service = launch_service::open(graph, reloader(options, topology.text, log));
+  if (!service) return report(service.err());
+  service_front& front = service.value()->front();
+
   launch_options launch;
+  launch.observer = service.value().get();
+  launch.report_every = front.patience();
   launch.run_for = options.duration();
   for (const auto& node : graph.nodes) {
     node_command command;
     command.node = node.name;
-    command.arguments = {"/proc/self/exe", "run", "--node", node.name, "--config", document, "--state", graph.state_dir};
+    command.arguments = {"/proc/self/exe", "run",     "--node",     node.name,           "--config",
+                         document,         "--state", graph.state_dir, "--launcher", service.value()->socket()};
+    command.arguments.insert(command.arguments.end(),
+                             {"--log-format", graph.logging.format, "--log-level", graph.logging.level});
     if (options.log == "files") {
       const std::string folder = graph.state_dir + "/" + node.name;
       if (const auto made = make_folder(folder); !made) return report(made.err());
@@ -128,16 +204,22 @@ int run_all(const run_options& options, const chosen_topology& topology) {
     launch.limits.stop_within = std::max(launch.limits.stop_within, node.stop_within + milliseconds(2000));
   }
 
-  display screen(display::terminal(), std::chrono::seconds(5));
-  screen.event("state, logs and sockets are in " + graph.state_dir);
+  // A service manager collects lines of a log; people look at figures.
+  const bool drawn = !front.heard() && graph.logging.format == "text";
+  display screen(drawn && display::terminal(), std::chrono::seconds(5));
+  launch.on_event = [&](const std::string& sentence) { drawn ? screen.event(sentence) : log->info("{}", sentence); };
+  launch.on_event("state, logs and sockets are in " + graph.state_dir);
+  if (!front.address().empty()) launch.on_event("/livez, /readyz and /metrics are at " + front.address());
   std::optional<watcher> watch;
   if (graph.stats()) {
     auto client = stats_client::open(graph);
     if (!client) return report(client.err());
-    watch.emplace(graph, std::move(client).value(), screen);
-    launch.on_report = [&] { watch->look(); };
+    watch.emplace(graph, std::move(client).value(), drawn ? &screen : nullptr, launch.on_event);
+    launch.on_report = [&] {
+      front.figures(watch->look());
+      service.value()->progress(watch->line());
+    };
   }
-  launch.on_event = [&](const std::string& sentence) { screen.event(sentence); };
   process_signals signals;
   return freshet::cli::launch(launch, signals);
 }
@@ -146,7 +228,9 @@ int run_all(const run_options& options, const chosen_topology& topology) {
 
 void add_run(CLI::App& app, action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Run the engine: a process for each node, until Ctrl-C");
-  command->footer("Nodes that die are started again. A second Ctrl-C stops at once.");
+  command->footer("Nodes that die are started again, and so are nodes that hang. A second Ctrl-C stops at once. SIGHUP reads the "
+                  "file again, checks it and logs what would change. /livez, /readyz?verbose and /metrics are served where "
+                  "[service] listen says; under systemd use Type=notify.");
   auto options = std::make_shared<run_options>();
   options->topology.add_file_to(*command);
   command->add_option("--for", options->run_for, "Stop in order after this time, such as 60s or 5m")
@@ -158,11 +242,20 @@ void add_run(CLI::App& app, action& chosen) {
   command->add_option("--log", options->log, "Where the nodes' logs go: files (in the state folder) or stderr")
       ->option_text("files|stderr")
       ->check(CLI::IsMember({"files", "stderr"}));
+  command->add_option("--log-format", options->log_format, "How logs are written; above what the file says")
+      ->option_text("text|json")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->add_option("--log-level", options->log_level, "The least serious events that are logged; above what the file says")
+      ->option_text("debug|info|warn|error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  // How a launcher starts its nodes: nothing for people.
+  command->add_option("--launcher", options->launcher)->group("")->needs("--node");
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
-      const auto topology = load_topology(options->topology);
+      auto topology = load_topology(options->topology);
       if (!topology) return report(topology.err());
-      return options->node.empty() ? run_all(*options, *topology) : run_one(*options, topology->graph);
+      options->change(topology->graph.logging);
+      return options->node.empty() ? run_all(*options, *topology) : run_one(*options, *topology);
     };
   });
 }
