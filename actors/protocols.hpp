@@ -89,7 +89,9 @@ struct restart_child {
   std::uint64_t index = 0;
 };
 
-using supervisor_handle = rt::protocol<void(stop_children), void(add_child), void(end_child), void(restart_child)>;
+/// get_stats is a sign of life: it is passed on to every child that runs, and answered at once.
+using supervisor_handle = rt::protocol<void(stop_children), void(add_child), void(end_child), void(restart_child),
+                                       std::string(get_stats)>;
 
 }  // namespace freshet::actors
 

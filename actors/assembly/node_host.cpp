@@ -8,6 +8,7 @@
 #include "topology/graph/role_image.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -28,6 +29,8 @@ namespace {
 
 // A core that cannot even start says so at once; longer than this nobody waits for good news.
 constexpr std::chrono::milliseconds start_watch{300};
+// How soon a halt is noticed.
+constexpr std::chrono::milliseconds order_wait{100};
 
 /// Where orders lie until the owner carries them out, and what it says of itself.
 class desk final : public node_operations {
@@ -76,6 +79,9 @@ class node_host::state {
   state(graph first, node_host_options options)
       : options_(std::move(options)), graph_(std::move(first)), desk_(std::make_shared<desk>(first_report())) {}
 
+  rt::node& node() { return *node_; }
+  [[nodiscard]] node_report report() const { return desk_->report(); }
+
   result<void> start(rt::system& engine, rt::transport& links) {
     assembly parts(graph_, {});
     FRESHET_TRY_ASSIGN(rt::node_options made, parts.node(options_.node));
@@ -95,27 +101,29 @@ class node_host::state {
     return {};
   }
 
-  void serve(std::chrono::milliseconds longest) {
-    const auto order = desk_->take(longest);
-    if (!order) return;
-    const auto done = carry_out(*order);
+  /// Carries orders out until halt(): beside whoever watches over the node, because models take long to load.
+  void serve() {
+    while (!halted_.load())
+      if (const auto order = desk_->take(order_wait)) carry_out_and_tell(*order);
+  }
+  void begin_serving() { worker_ = std::thread([this] { serve(); }); }
+  void halt() {
+    halted_.store(true);
+    if (worker_.joinable()) worker_.join();
+  }
+  ~state() { halt(); }
+
+ private:
+  void carry_out_and_tell(const topology_order& order) {
+    const auto done = carry_out(order);
     if (done.ok()) return;
-    options_.log->error("revision {}: {}", order->revision, done.err().text());
+    options_.log->error("revision {}: {}", order.revision, done.err().text());
     desk_->update([&](node_report& r) {
-      r.failed = order->revision;
+      r.failed = order.revision;
       r.failure = done.err().text();
     });
   }
 
-  rt::node& node() { return *node_; }
-  [[nodiscard]] node_report report() const { return desk_->report(); }
-  [[nodiscard]] std::vector<std::string> roles() const {
-    std::vector<std::string> out;
-    for (const auto& [name, image] : images_) out.push_back(name);
-    return out;
-  }
-
- private:
   struct prepared_change {
     std::uint64_t revision = 0;
     graph wanted;
@@ -257,6 +265,8 @@ class node_host::state {
   std::map<std::string, topology::role_image> images_;  ///< of the roles that run
   std::map<std::string, std::string> peers_;
   std::optional<prepared_change> ready_;
+  std::atomic<bool> halted_{false};
+  std::thread worker_;   ///< the only one to touch the above once it runs
 };
 
 node_host::node_host(std::unique_ptr<state> s) : state_(std::move(s)) {}
@@ -266,13 +276,16 @@ result<std::unique_ptr<node_host>> node_host::start(rt::system& engine, rt::tran
                                                     node_host_options options) {
   auto s = std::make_unique<state>(std::move(first), std::move(options));
   FRESHET_TRY(s->start(engine, links));
+  s->begin_serving();
   return std::unique_ptr<node_host>(new node_host(std::move(s)));
 }
 
-void node_host::serve(std::chrono::milliseconds longest) { state_->serve(longest); }
+void node_host::halt() { state_->halt(); }
 rt::node& node_host::node() { return state_->node(); }
-std::vector<std::string> node_host::roles() const { return state_->roles(); }
 node_report node_host::report() const { return state_->report(); }
-rt::stop_report node_host::stop(std::chrono::milliseconds deadline) { return state_->node().stop(deadline); }
+rt::stop_report node_host::stop(std::chrono::milliseconds deadline) {
+  state_->halt();
+  return state_->node().stop(deadline);
+}
 
 }  // namespace freshet::actors

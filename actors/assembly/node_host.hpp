@@ -1,9 +1,8 @@
 // One node of a topology that may change: owns the running node, makes it what orders say (CONTROL's, by
-// AGENT), and keeps it as it is when that cannot be. Heavy work of an order is done by serve(), on the
-// thread that owns the host; nothing else waits for it.
+// AGENT), and keeps it as it is when that cannot be. Orders are carried out on a thread of the host's own.
 //
 //   auto host = node_host::start(engine, links, graph, {...});
-//   while (!stop) host.value()->serve(200ms);
+//   while (!stop) watch_over(host.value()->node());
 //   host.value()->stop(deadline);
 //
 // Thread contract: one owner.
@@ -19,7 +18,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace freshet::actors {
 
@@ -39,12 +37,11 @@ class node_host {
                                                   node_host_options options);
   ~node_host();
 
-  /// Waits for an order at most so long, and carries it out.
-  void serve(std::chrono::milliseconds longest);
+  /// To be asked and watched; changed by the host alone.
   [[nodiscard]] rt::node& node();
-  /// What runs here besides port, agent and control.
-  [[nodiscard]] std::vector<std::string> roles() const;
   [[nodiscard]] topology::node_report report() const;
+  /// No order is carried out any more; waits for one that is.
+  void halt();
   rt::stop_report stop(std::chrono::milliseconds deadline);
 
  private:

@@ -1,9 +1,11 @@
 #include "actors/rt/node.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include <caf/actor_system.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include "actors/rt/opened_port.hpp"
@@ -69,6 +71,7 @@ struct node::state {
   system* engine = nullptr;
   node_options options;   // without its first roles
   std::string name;
+  system* engine = nullptr;
   std::shared_ptr<opened_port> port;
   std::shared_ptr<supervision_board> board;
   actors::supervisor_handle supervisor;
@@ -82,6 +85,7 @@ result<std::unique_ptr<node>> node::start(system& engine, transport& links, node
   FRESHET_TRY_ASSIGN(auto port, links.open(engine, port_settings(options)));
   auto s = std::make_unique<state>();
   s->name = options.name;
+  s->engine = &engine;
   s->port = port;
   s->linger = options.limits.linger;
   supervisor_setup supervision;
@@ -161,6 +165,20 @@ bool node::stop_role(const std::string& role, std::chrono::milliseconds deadline
 
 traffic_snapshot node::traffic() const { return state_->port->traffic->snapshot(); }
 std::vector<child_health> node::health() const { return state_->board->snapshot(); }
+
+bool node::answers(std::chrono::milliseconds patience) const {
+  if (state_->stopped) return false;
+  caf::scoped_actor self{state_->engine->actors()};
+  const auto answered = [&](const auto& who, duration within) {
+    bool heard = false;
+    self->request(who, within, actors::get_stats{})
+        .receive([&](const std::string&) { heard = true; }, [](const caf::error&) {});
+    return heard;
+  };
+  const time_point until = state_->engine->clock()->now() + patience;
+  return answered(state_->supervisor, patience) &&
+         answered(state_->port->handle, std::max<duration>(until - state_->engine->clock()->now(), duration{1}));
+}
 
 bool node::failed() const {
   if (!state_->stopped && state_->port->closed->is_open()) return true;

@@ -87,6 +87,9 @@ class node {
   bool stop_role(const std::string& role, std::chrono::milliseconds deadline);
   [[nodiscard]] traffic_snapshot traffic() const;
   [[nodiscard]] std::vector<child_health> health() const;
+  /// Asks the port and the supervisor for a sign of life, and through it every role (health() then says when
+  /// each answered last). False when one of the two is silent for `patience`. Blocks; the owner's thread.
+  [[nodiscard]] bool answers(std::chrono::milliseconds patience) const;
   /// True once a role has been given up, or the port has ended by itself.
   [[nodiscard]] bool failed() const;
 

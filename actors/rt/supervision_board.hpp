@@ -6,8 +6,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "kernels/base/clock.hpp"
 
 namespace freshet::rt {
 
@@ -18,6 +21,8 @@ struct child_health {
   child_state state = child_state::running;
   std::uint64_t restarts = 0;
   std::string last_failure;   ///< empty when there was none
+  /// When this life of it last answered the supervisor; nothing before the first time: it is still starting.
+  std::optional<time_point> answered;
 };
 
 class supervision_board {

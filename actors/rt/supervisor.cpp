@@ -24,6 +24,7 @@ struct child {
   role_handle handle;     // empty while none runs
   std::uint64_t restarts = 0;
   bool ending = false;    // for good, whatever it ends with
+  bool asked = false;     // for a sign of life that has not come yet
 };
 
 struct supervisor_state {
@@ -44,7 +45,26 @@ void start_child(supervisor_pointer self, std::size_t index) {
   self->state.setup->board->update(index, [&](child_health& h) {
     h.state = child_state::running;
     h.restarts = c.restarts;
+    h.answered.reset();
   });
+}
+
+// One question at a time: a child in the middle of a long slice must not find a heap of them.
+void ask_for_sign_of_life(supervisor_pointer self, std::size_t index) {
+  auto& c = self->state.children[index];
+  if (!c.handle || c.asked) return;
+  c.asked = true;
+  self->request(c.handle, caf::infinite, get_stats{})
+      .then(
+          [self, index, life = c.restarts](const std::string&) {
+            auto& answering = self->state.children[index];
+            answering.asked = false;
+            if (answering.restarts != life) return;
+            self->state.setup->board->update(
+                index, [now = self->state.clock->now()](child_health& h) { h.answered = now; });
+          },
+          // It has ended: the down message says why.
+          [self, index](const caf::error&) { self->state.children[index].asked = false; });
 }
 
 // The supervisor itself has nothing left to do once all children have ended in a stop.
@@ -116,12 +136,12 @@ void add(supervisor_pointer self, const child_spec& spec) {
   std::size_t index = 0;
   while (index < s.children.size() && s.children[index].spec.name != spec.name) ++index;
   if (index == s.children.size()) {
-    s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0, false});
+    s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0, false, false});
     const std::size_t on_board = s.setup->board->add(spec.name);
     FRESHET_ENSURE(on_board == index, "the board counts as its supervisor does");
   } else {
     FRESHET_ENSURE(!s.children[index].handle, "the last child of that name has ended");
-    s.children[index] = {spec, restart_budget(spec.limits), role_handle{}, 0, false};
+    s.children[index] = {spec, restart_budget(spec.limits), role_handle{}, 0, false, false};
   }
   start_child(self, index);
 }
@@ -148,7 +168,7 @@ supervisor_handle::behavior_type supervise(supervisor_pointer self, system* home
   s.clock = home->clock();
   s.log = home->log();
   self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
-  for (const auto& spec : setup->children) s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0, false});
+  for (const auto& spec : setup->children) s.children.push_back({spec, restart_budget(spec.limits), role_handle{}, 0, false, false});
   for (std::size_t i = 0; i < s.children.size(); ++i) start_child(self, i);
   return {
       [self](stop_children what) { stop_all(self, what.at_once); },
@@ -159,6 +179,11 @@ supervisor_handle::behavior_type supervise(supervisor_pointer self, system* home
         if (self->state.stopping || c.ending || c.handle) return;
         ++c.restarts;
         start_child(self, what.index);
+      },
+      [self](get_stats) {
+        auto& all = self->state;
+        for (std::size_t i = 0; i < all.children.size(); ++i) ask_for_sign_of_life(self, i);
+        return "{\"children\":" + std::to_string(all.children.size()) + "}";
       },
   };
 }

@@ -39,8 +39,10 @@ class launcher {
       } else if (options_.run_for && clock::now() >= begun_ + *options_.run_for) {
         stop("the agreed time is over; stopping");
       } else {
+        reload();
+        observe();
         report();
-        signals_.wait(until_next());
+        signals_.wait(until_next(), options_.observer == nullptr ? -1 : options_.observer->wake_descriptor());
       }
     }
     finish();
@@ -55,6 +57,11 @@ class launcher {
   /// Makes the set of processes what it should be.
   void adjust() {
     if (const auto wanted = options_.wanted()) {
+      if (options_.observer != nullptr) {
+        std::vector<std::string> names;
+        for (const node_command& command : *wanted) names.push_back(command.node);
+        options_.observer->wanted(names);
+      }
       for (node_process& n : nodes_) {
         const bool stays = std::any_of(wanted->begin(), wanted->end(),
                                        [&](const node_command& c) { return c.node == n.command.node; });
@@ -80,14 +87,15 @@ class launcher {
     }
   }
 
+  /// Another process of that name still leaves: it has the node's files and its socket.
+  [[nodiscard]] bool name_is_taken(const std::string& node) const {
+    return std::any_of(nodes_.begin(), nodes_.end(),
+                       [&](const node_process& n) { return n.kill_at && n.command.node == node; });
+  }
+
   void start_due() {
     for (node_process& n : nodes_) {
-      if (n.kill_at) continue;
-      // One of that name that still leaves has its files and its socket.
-      if (std::any_of(nodes_.begin(), nodes_.end(), [&](const node_process& other) {
-            return other.kill_at && other.command.node == n.command.node;
-          }))
-        continue;
+      if (n.kill_at || name_is_taken(n.command.node)) continue;
       if (n.child || clock::now() < n.start_at) continue;
       auto started = child_process::start(n.command.arguments, n.command.log_file);
       if (!started) {
@@ -97,6 +105,7 @@ class launcher {
       }
       n.child.emplace(std::move(started).value());
       n.plan.started(clock::now());
+      if (options_.observer != nullptr) options_.observer->started(n.command.node, n.child->pid());
       options_.on_event("node " + n.command.node + " runs as process " + std::to_string(n.child->pid()));
     }
   }
@@ -108,6 +117,9 @@ class launcher {
       if (!how) continue;
       n.child.reset();
       const auto delay = n.plan.ended(clock::now(), *how);
+      if (options_.observer != nullptr)
+        options_.observer->ended(n.command.node, "ended with " + how->text() +
+                                                      (delay ? " and is to start again" : " and is given up"));
       if (!delay) {
         options_.on_event("node " + n.command.node + " ended with " + how->text() + " and is given up" + see_log(n));
         give_up();
@@ -117,6 +129,23 @@ class launcher {
       options_.on_event("node " + n.command.node + " ended with " + how->text() + "; it starts again in " +
                         std::to_string(delay->count()) + " ms" + see_log(n));
     }
+  }
+
+  void reload() {
+    const int asked = signals_.reloads();
+    if (asked == reloads_seen_) return;
+    reloads_seen_ = asked;
+    if (options_.observer != nullptr) options_.observer->reload();
+  }
+
+  void observe() {
+    if (options_.observer == nullptr) return;
+    for (const std::string& hung : options_.observer->turn())
+      for (node_process& n : nodes_) {
+        if (n.command.node != hung || !n.child) continue;
+        options_.on_event("node " + hung + " does not answer; its process " + std::to_string(n.child->pid()) + " is killed");
+        n.child->signal(SIGKILL);
+      }
   }
 
   static std::string see_log(const node_process& n) {
@@ -132,6 +161,7 @@ class launcher {
     stopping_ = true;
     stops_seen_ = signals_.stops();
     options_.on_event(why);
+    if (options_.observer != nullptr) options_.observer->stopping();
     for (node_process& n : nodes_)
       if (n.child) n.child->signal(SIGTERM);
     kill_at_ = clock::now() + options_.limits.stop_within;
@@ -186,6 +216,7 @@ class launcher {
   clock::time_point report_at_;
   clock::time_point kill_at_;
   bool stopping_ = false;
+  int reloads_seen_ = 0;
   int stops_seen_ = 0;   ///< when the stop began: one more means "at once"
   exit_code verdict_ = exit_ok;
 };

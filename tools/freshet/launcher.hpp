@@ -20,6 +20,26 @@ struct node_command {
   std::string log_file;                 ///< where its output goes; empty: where ours goes
 };
 
+/// Follows what the launcher does. All calls come from its loop and must be brief.
+class launch_observer {
+ public:
+  virtual ~launch_observer() = default;
+  /// The set of nodes has changed.
+  virtual void wanted(const std::vector<std::string>& nodes) = 0;
+  virtual void started(const std::string& node, pid_t process) = 0;
+  /// With how it ended and what happens next, for people.
+  virtual void ended(const std::string& node, const std::string& how) = 0;
+  /// Every turn of the loop, at least once each report_every. Names nodes that hang: their processes are killed,
+  /// and start again like any that died.
+  virtual std::vector<std::string> turn() = 0;
+  /// Can be read when a turn is wanted at once; -1 for never.
+  [[nodiscard]] virtual int wake_descriptor() const = 0;
+  /// SIGHUP came.
+  virtual void reload() = 0;
+  /// Before any process is asked to end.
+  virtual void stopping() = 0;
+};
+
 struct launch_options {
   std::vector<node_command> nodes;
   launch_limits limits;
@@ -32,9 +52,10 @@ struct launch_options {
   std::function<void(const std::string&)> on_event = [](const std::string&) {};
   /// Called about every report_every while all is meant to run. May block for a moment.
   std::function<void()> on_report = [] {};
+  launch_observer* observer = nullptr;   ///< may be none
 };
 
-/// Returns when every process has ended. A first SIGINT, SIGTERM or SIGHUP stops in order, a second one at
+/// Returns when every process has ended. A first SIGINT or SIGTERM stops in order, a second one at
 /// once. Thread contract: the main thread of a process, which has no other children.
 exit_code launch(const launch_options& options, process_signals& signals);
 

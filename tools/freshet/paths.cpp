@@ -47,7 +47,11 @@ result<std::string> find_models() {
   std::error_code code;
   const fs::path program = fs::read_symlink("/proc/self/exe", code);
   // build/PRESET/freshet: the sources are two folders up.
-  if (!code) places.push_back((program.parent_path() / "../.." / inside).lexically_normal());
+  // PREFIX/bin/freshet: installed, with its models in PREFIX/share.
+  if (!code) {
+    places.push_back((program.parent_path() / "../.." / inside).lexically_normal());
+    places.push_back((program.parent_path() / "../share/freshet" / inside).lexically_normal());
+  }
   std::string looked;
   for (const fs::path& place : places) {
     if (fs::is_regular_file(place / "student" / "config.json", code)) return place.string();

@@ -11,7 +11,7 @@ namespace freshet::cli {
 /// $XDG_STATE_HOME/freshet, else $HOME/.local/state/freshet, else freshet-state in the working folder.
 [[nodiscard]] std::string default_state_dir();
 /// The shipped models: models/scenes in the working folder, else beside the build that this program
-/// belongs to; an error names where it looked.
+/// belongs to, else in the share/freshet that it was installed with; an error names where it looked.
 [[nodiscard]] result<std::string> find_models();
 /// The absolute form of a path, without a look at the disk.
 [[nodiscard]] std::string absolute(const std::string& path);

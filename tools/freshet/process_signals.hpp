@@ -7,7 +7,8 @@
 
 namespace freshet::cli {
 
-/// SIGINT, SIGTERM and SIGHUP ask for a stop; SIGCHLD wakes. One at a time in a process.
+/// SIGINT and SIGTERM ask for a stop, SIGHUP for a reload, or for a stop where it means that the terminal of
+/// this process has gone; SIGCHLD wakes. One at a time in a process.
 /// Thread contract: made, used and destroyed by the main thread; handlers may run in any.
 class process_signals {
  public:
@@ -19,8 +20,10 @@ class process_signals {
 
   /// How many times a stop was asked for: the second one means "at once".
   [[nodiscard]] int stops() const noexcept;
-  /// Sleeps until a signal comes or `longest` has passed.
-  void wait(std::chrono::milliseconds longest);
+  /// How many times a reload was asked for.
+  [[nodiscard]] int reloads() const noexcept;
+  /// Sleeps until a signal comes, `also` (a file descriptor) can be read, or `longest` has passed.
+  void wait(std::chrono::milliseconds longest, int also = -1);
 };
 
 /// What a child must undo before it becomes another program. Safe between fork and exec.

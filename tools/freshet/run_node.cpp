@@ -1,7 +1,6 @@
 #include "tools/freshet/run_node.hpp"
 
 #include <ATen/Parallel.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -14,24 +13,15 @@
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/node.hpp"
 #include "actors/rt/system.hpp"
+#include "tools/freshet/log.hpp"
 #include "tools/freshet/node_list.hpp"
+#include "tools/freshet/service/drain.hpp"
+#include "tools/freshet/service/node_service.hpp"
 #include "topology/graph/load.hpp"
 #include "topology/graph/plan.hpp"
 
 namespace freshet::cli {
 namespace {
-
-std::shared_ptr<spdlog::logger> make_log(const config::logging_settings& settings, const std::string& node) {
-  auto log = std::make_shared<spdlog::logger>(node, std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_level(spdlog::level::from_str(settings.level == "warning" ? "warn" : settings.level));
-  if (settings.format == "json") {
-    log->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","node":"%n","text":"%v"})");
-  } else {
-    log->set_pattern("%Y-%m-%d %H:%M:%S.%e %-5l %n: %v");
-  }
-  log->flush_on(spdlog::level::info);
-  return log;
-}
 
 /// Makes CONTROL anew for each of its lives: what it knows is in the state folder.
 rt::core_factory control_of(const topology::graph& graph, std::shared_ptr<spdlog::logger> log) {
@@ -61,8 +51,7 @@ rt::core_factory control_of(const topology::graph& graph, std::shared_ptr<spdlog
 
 }  // namespace
 
-exit_code run_node(const topology::graph& graph, const std::string& node, const node_start& start,
-                   const stop_token& stop) {
+exit_code run_node(const topology::graph& graph, const std::string& node, const node_run& how) {
   const topology::node_spec* spec = graph.find_node(node);
   if (spec == nullptr) {
     std::cerr << "freshet: no node " << node << " in " << graph.file << '\n';
@@ -83,8 +72,8 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   port::zmq_transport links;
   actors::node_host_options options;
   options.node = node;
-  options.revision = start.revision;
-  options.await = start.await;
+  options.revision = how.revision;
+  options.await = how.await;
   options.log = engine_options.log;
   options.control = control_of(graph, engine_options.log);
   std::atomic<bool> given_up{false};
@@ -97,15 +86,24 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
     std::cerr << "freshet: node " << node << ": " << running.err().text() << '\n';
     return running.err().code == errc::io ? exit_failed : exit_bad_config;
   }
+  rt::node& alive = running.value()->node();
+  const auto service = node_service::open(graph, node, how.launcher, how.read_again);
+  if (!service.ok()) {
+    std::cerr << "freshet: node " << node << ": " << service.err().text() << '\n';
+    return exit_failed;
+  }
+  node_service& seen = *service.value();
   engine_options.log->info("node {} runs", node);
-  // Orders of CONTROL are carried out here; a stop does not wait longer than one of them takes.
-  while (!stop.stop_requested() && !given_up.load() && !running.value()->node().failed())
-    running.value()->serve(std::chrono::milliseconds(100));
-  const bool broken = given_up.load() || running.value()->node().failed();
-  const rt::stop_report report = running.value()->stop(spec->stop_within);
-  for (const std::string& role : report.left) engine_options.log->warn("role {} did not end in time", role);
-  if (broken) return exit_failed;
-  return report.in_time ? exit_ok : exit_not_in_time;
+  if (!seen.front().address().empty()) engine_options.log->info("/livez, /readyz and /metrics are at {}", seen.front().address());
+  while (!how.stop.wait_for(std::chrono::milliseconds(200)) && !given_up.load() && !alive.failed()) {
+    if (how.reload_wanted()) seen.reload();
+    seen.turn(alive);
+  }
+  const exit_code verdict = given_up.load() || alive.failed() ? exit_failed : exit_ok;
+  seen.front().stopping();
+  engine_options.log->info("node {} stops", node);
+  running.value()->halt();
+  return drain(alive, spec->stop_within, *engine_options.log, verdict);
 }
 
 }  // namespace freshet::cli

@@ -47,6 +47,7 @@ LIBRARIES = [
     ("toml++", r"toml\+\+|toml\.hpp", ["config/"]),
     ("MessagePack", r"msgpack", ["topology/wire/", "tests/"]),
     ("CLI11", r"CLI/", ["tools/"]),
+    ("cpp-httplib", r"httplib\.h", ["tools/", "tests/"]),
 ]
 TORCH = re.compile(r"(ATen|torch|c10)/")
 NO_TORCH = ["topology/", "config/", "kernels/base/", "kernels/uncertainty/", "kernels/delta/", "kernels/scenes/"]

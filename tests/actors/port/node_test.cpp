@@ -295,11 +295,47 @@ TEST(node, a_role_that_does_not_stop_is_named_and_the_stop_is_bounded) {
                        {}});
     auto n = started(engine, links, o);
     ASSERT_TRUE(entered->wait(20s));
+    // Port and supervisor answer for the node; the role itself does not.
+    EXPECT_TRUE(n->answers(20s));
+    EXPECT_FALSE(n->health().front().answered);
     auto report = n->stop(50ms);
+    EXPECT_FALSE(n->answers(1ms)) << "a node that has stopped does not answer";
     EXPECT_FALSE(report.in_time);
     EXPECT_EQ(report.left, std::vector<std::string>{"stuck"});
     release->store(true);
   }
+}
+
+TEST(node, does_not_answer_while_what_runs_its_supervisor_is_blocked) {
+  auto release = std::make_shared<std::atomic<bool>>(false);
+  auto entered = std::make_shared<rt::latch>();
+  rt::system engine;  // one thread for all that has none of its own
+  port::zmq_transport links;
+  struct blocking_core : quiet_core {
+    std::shared_ptr<std::atomic<bool>> release;
+    std::shared_ptr<rt::latch> entered;
+    bool work(time_point, actors::outbox&) override {
+      entered->open();
+      while (!release->load()) std::this_thread::sleep_for(1ms);
+      return false;
+    }
+  };
+  rt::node_options o;
+  o.name = "n";
+  o.roles.push_back({"blocking",
+                     [=] {
+                       auto c = std::make_unique<blocking_core>();
+                       c->release = release;
+                       c->entered = entered;
+                       return c;
+                     },
+                     rt::placement::shared,
+                     {}});
+  auto n = started(engine, links, o);
+  ASSERT_TRUE(entered->wait(20s));
+  EXPECT_FALSE(n->answers(50ms));
+  release->store(true);
+  EXPECT_TRUE(n->answers(20s));
 }
 
 TEST(node, a_hundred_lives_of_two_nodes_end_without_a_hang) {

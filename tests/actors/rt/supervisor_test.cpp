@@ -168,5 +168,25 @@ TEST_F(supervisor, a_child_whose_factory_throws_is_a_failed_child) {
   EXPECT_NE(board->snapshot()[0].last_failure.find("no model yet"), std::string::npos);
 }
 
+TEST_F(supervisor, passes_a_question_for_a_sign_of_life_on_to_every_child_that_runs) {
+  auto bad = std::make_shared<bool>(false), good = std::make_shared<bool>(false);
+  supervise({child("bad", bad), child("good", good)});
+  EXPECT_FALSE(board->snapshot()[0].answered) << "nobody has asked yet";
+  caf::anon_send(handle, actors::get_stats{});
+  dispatch_all();
+  const auto first = board->snapshot();
+  ASSERT_TRUE(first[0].answered && first[1].answered);
+  *bad = true;
+  advance(110ms);
+  *bad = false;
+  advance(200ms);
+  EXPECT_EQ(board->snapshot()[0].state, child_state::running);
+  EXPECT_FALSE(board->snapshot()[0].answered) << "its new life has said nothing yet";
+  caf::anon_send(handle, actors::get_stats{});
+  dispatch_all();
+  EXPECT_GT(*board->snapshot()[0].answered, *first[0].answered);
+  EXPECT_GT(*board->snapshot()[1].answered, *first[1].answered);
+}
+
 }  // namespace
 }  // namespace freshet::rt

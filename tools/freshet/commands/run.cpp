@@ -1,27 +1,37 @@
 // freshet run: the daemon. Without --node a launcher with a process for each node; with it, that node.
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
 
 #include "config/quantity.hpp"
 #include "config/suggest.hpp"
 #include "tools/freshet/commands/commands.hpp"
 #include "tools/freshet/commands/topology_options.hpp"
+#include "tools/freshet/child_process.hpp"
 #include "tools/freshet/display.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/launcher.hpp"
+#include "tools/freshet/log.hpp"
 #include "tools/freshet/node_list.hpp"
 #include "tools/freshet/paths.hpp"
 #include "tools/freshet/process_signals.hpp"
 #include "tools/freshet/run_node.hpp"
+#include "tools/freshet/service/launch_service.hpp"
+#include "tools/freshet/service/reload.hpp"
 #include "tools/freshet/stats_client.hpp"
 #include "tools/freshet/stop_token.hpp"
 #include "topology/graph/endpoint.hpp"
@@ -38,7 +48,17 @@ struct run_options {
   std::string run_for;
   std::string node;
   std::string log = "files";
-  node_start start;   ///< said by the launcher to its nodes
+  std::string log_format;   ///< empty: as the configuration says
+  std::string log_level;
+  // Said by a launcher to the nodes that it starts.
+  std::string launcher;     ///< its socket; empty: none
+  std::uint64_t revision = 0;
+  bool await = false;
+
+  void change(config::logging_settings& logging) const {
+    if (!log_format.empty()) logging.format = log_format;
+    if (!log_level.empty()) logging.level = log_level;
+  }
 
   [[nodiscard]] std::optional<milliseconds> duration() const { return config::parse_duration(run_for); }
 };
@@ -56,18 +76,63 @@ std::string duration_problem(const std::string& text) {
   return "\"" + text + "\" is not a duration such as 500ms, 60s, 5m or 1h";
 }
 
-int run_one(const run_options& options, chosen_topology topology) {
-  topology::graph graph = std::move(topology.graph);
-  node_start start = options.start;
+/// What a SIGHUP does: the file is read and checked again, and applied as `freshet apply` would, by a process of its
+/// own: the node that decides, and the launcher that starts nodes, must not wait for themselves.
+class reloader {
+ public:
+  reloader(const run_options& options, std::string state_dir, std::shared_ptr<spdlog::logger> log)
+      : options_(options.topology), state_dir_(std::move(state_dir)), log_(std::move(log)) {}
+
+  void operator()() {
+    if (options_.file.empty()) return log_->warn("reload: the built-in default runs; there is no file to read again");
+    poll();
+    if (child_) return log_->warn("reload: the last one is still under way");
+    const auto fresh = load_topology(options_);
+    if (!fresh) {
+      log_->error("reload: {} is not right; all goes on as it is", options_.file);
+      std::istringstream problems(fresh.err().code == errc::config ? fresh.err().context : fresh.err().text());
+      for (std::string line; std::getline(problems, line);) log_->error("reload: {}", line);
+      return;
+    }
+    auto started = child_process::start(
+        {"/proc/self/exe", "apply", options_.file, "--state", state_dir_, "--who", "SIGHUP"}, "");
+    if (!started) return log_->error("reload: {}", started.err().text());
+    child_.emplace(std::move(started).value());
+    log_->info("reload: {} is right and is being applied", options_.file);
+  }
+
+  /// Takes note of how it ended.
+  void poll() {
+    if (!child_) return;
+    const auto how = child_->ended();
+    if (!how) return;
+    child_.reset();
+    if (!how->by_signal && how->number == exit_ok)
+      log_->info("reload: {} is applied", options_.file);
+    else
+      log_->error("reload: {} was not applied ({}); all goes on as it was", options_.file, how->text());
+  }
+
+ private:
+  topology_options options_;
+  std::string state_dir_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::optional<child_process> child_;
+};
+
+int run_one(const run_options& options, const chosen_topology& topology) {
+  topology::graph graph = topology.graph;
+  std::uint64_t revision = options.revision;
   // Alone on its host, the node that decides on changes keeps their history itself.
-  if (start.revision == 0 && options.node == topology::control_node(graph)) {
+  if (revision == 0 && options.node == topology::control_node(graph)) {
     if (const auto made = make_folder(graph.state_dir); !made) return report(made.err());
     const auto current = begin_revision(graph.state_dir, topology.text, graph.file, working_dir());
     if (!current) return report(current.err());
     auto now = graph_of(*current, graph.state_dir);
     if (!now) return report(now.err());
-    start.revision = current->number;
+    revision = current->number;
     graph = std::move(now).value();
+    options.change(graph.logging);
   }
   if (graph.find_node(options.node) == nullptr) {
     std::vector<std::string> names;
@@ -79,8 +144,25 @@ int run_one(const run_options& options, chosen_topology topology) {
   std::optional<stop_token::clock::time_point> deadline;
   if (const auto d = options.duration()) deadline = stop_token::clock::now() + *d;
   const stop_source source(deadline);
-  const process_signals signals([&source] { source.request_stop(); });
-  return run_node(graph, options.node, start, source.token());
+  std::atomic<int> stops{0};
+  const process_signals signals([&source, &stops] {
+    // The second request is not for waiting: state survives this as it survives any kill.
+    if (stops.fetch_add(1) > 0) ::_exit(exit_not_in_time);
+    source.request_stop();
+  });
+  node_run how;
+  how.stop = source.token();
+  how.launcher = options.launcher;
+  how.revision = revision;
+  how.await = options.await;
+  how.read_again = [reload = std::make_shared<reloader>(options, graph.state_dir, make_log(graph.logging, options.node))] {
+    (*reload)();
+  };
+  how.reload_wanted = [&signals, seen = 0]() mutable {
+    const int asked = signals.reloads();
+    return std::exchange(seen, asked) != asked;
+  };
+  return run_node(graph, options.node, how);
 }
 
 /// A process cannot reach into another: found before anything starts.
@@ -97,14 +179,16 @@ std::optional<error> unreachable_endpoint(const topology::graph& graph) {
 /// Looks at the daemon's figures once in a while and shows them.
 class watcher {
  public:
-  watcher(topology::graph graph, stats_client client, display& screen)
-      : graph_(std::move(graph)), client_(std::move(client)), screen_(screen) {}
+  /// Nothing is drawn without a screen.
+  watcher(topology::graph graph, stats_client client, display* screen, std::function<void(const std::string&)> tell)
+      : graph_(std::move(graph)), client_(std::move(client)), screen_(screen), tell_(std::move(tell)) {}
 
   /// What runs has changed.
   void follow(topology::graph graph) { graph_ = std::move(graph); }
 
-  void look() {
-    const auto document = client_.fetch(milliseconds(300));
+  /// The document that was found, or why none was.
+  result<std::string> look() {
+    auto document = client_.fetch(milliseconds(300));
     auto progress = document ? read_progress(*document, graph_) : result<fleet_progress>(document.err());
     if (progress) {
       // STATS counts from its own start, and may have been started again.
@@ -114,32 +198,36 @@ class watcher {
       failures_ = 0;
     } else if (++failures_ == patience) {
       // While nodes start, silence is to be expected; so it is told once, and late.
-      screen_.event("no figures: " + progress.err().text());
+      tell_("no figures: " + progress.err().text());
     }
-    screen_.show(view_);
+    if (screen_ != nullptr) screen_->show(view_);
+    return document;
   }
+  [[nodiscard]] std::string line() const { return view_.line(); }
 
  private:
   static constexpr int patience = 20;
   topology::graph graph_;
   stats_client client_;
-  display& screen_;
+  display* screen_;
+  std::function<void(const std::string&)> tell_;
   progress_view view_;
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   int failures_ = 0;
 };
 
-/// The processes that CONTROL wants on this host.
-result<std::vector<node_command>> commands_of(const std::string& state_dir, const std::string& log) {
+/// The processes that CONTROL wants on this host. `common` is what all of them are told.
+result<std::vector<node_command>> commands_of(const std::string& state_dir, const std::string& log,
+                                              const std::vector<std::string>& common) {
   FRESHET_TRY_ASSIGN(const auto listed, read_node_list(state_dir));
   std::vector<node_command> out;
   for (const listed_node& node : listed) {
     node_command command;
     command.node = node.name;
-    command.arguments = {"/proc/self/exe", "run",         "--node",      node.name,     "--config",
-                         node.document,    "--state",     state_dir,     "--base-dir",  node.base_dir,
-                         "--revision",     std::to_string(node.revision)};
+    command.arguments = {"/proc/self/exe", "run",     "--node",     node.name,     "--config",   node.document,
+                         "--state",        state_dir, "--base-dir", node.base_dir, "--revision", std::to_string(node.revision)};
     if (node.await) command.arguments.emplace_back("--await");
+    command.arguments.insert(command.arguments.end(), common.begin(), common.end());
     if (log == "files") {
       const std::string folder = state_dir + "/" + node.name;
       FRESHET_TRY(make_folder(folder));
@@ -159,42 +247,60 @@ int run_all(const run_options& options, const chosen_topology& topology) {
   if (!current) return report(current.err());
   auto loaded = graph_of(*current, state);
   if (!loaded) return report(loaded.err());
-  const topology::graph graph = std::move(loaded).value();
+  topology::graph graph = std::move(loaded).value();
+  options.change(graph.logging);
   if (const auto wrong = unreachable_endpoint(graph)) return report(*wrong);
   std::vector<actors::wanted_node> first;
   for (const auto& node : graph.nodes)
     first.push_back({node.name, current->number, current->text, current->file, current->base_dir, false});
   if (const auto written = write_node_list(state, first); !written) return report(written.err());
 
-  display screen(display::terminal(), std::chrono::seconds(5));
+  const auto log = make_log(graph.logging, "launcher");
+  reloader reload(options, state, log);
+  auto service = launch_service::open(graph, [&reload] { reload(); });
+  if (!service) return report(service.err());
+  service_front& front = service.value()->front();
+  const std::vector<std::string> common{"--launcher",         service.value()->socket(), "--log-format",
+                                        graph.logging.format, "--log-level",             graph.logging.level};
+
   launch_options launch;
+  launch.observer = service.value().get();
+  launch.report_every = front.patience();
   launch.run_for = options.duration();
-  launch.on_event = [&](const std::string& sentence) { screen.event(sentence); };
-  auto commands = commands_of(state, options.log);
+  auto commands = commands_of(state, options.log, common);
   if (!commands) return report(commands.err());
   launch.nodes = std::move(commands).value();
   // Each node enforces its own bound; the launcher's lies behind the last of them.
   for (const auto& node : graph.nodes)
     launch.limits.stop_within = std::max(launch.limits.stop_within, node.stop_within + milliseconds(2000));
 
-  screen.event("state, logs and sockets are in " + state);
+  // A service manager collects lines of a log; people look at figures.
+  const bool drawn = !front.heard() && graph.logging.format == "text";
+  display screen(drawn && display::terminal(), std::chrono::seconds(5));
+  launch.on_event = [&](const std::string& sentence) { drawn ? screen.event(sentence) : log->info("{}", sentence); };
+  launch.on_event("state, logs and sockets are in " + state);
   if (current->text != topology.text)
-    screen.event("goes on with revision " + std::to_string(current->number) + " that was applied while it ran; `freshet apply " +
-                 topology.graph.file + "` goes back to the file");
+    launch.on_event("goes on with revision " + std::to_string(current->number) +
+                    " that was applied while it ran; `freshet apply " + topology.graph.file + "` goes back to the file");
+  if (!front.address().empty()) launch.on_event("/livez, /readyz and /metrics are at " + front.address());
   std::optional<watcher> watch;
   if (graph.stats()) {
     auto client = stats_client::open(graph);
     if (!client) return report(client.err());
-    watch.emplace(graph, std::move(client).value(), screen);
-    launch.on_report = [&] { watch->look(); };
+    watch.emplace(graph, std::move(client).value(), drawn ? &screen : nullptr, launch.on_event);
+    launch.on_report = [&] {
+      front.figures(watch->look());
+      service.value()->progress(watch->line());
+    };
   }
   launch.wanted = [&, stamp = node_list_stamp(state)]() mutable -> std::optional<std::vector<node_command>> {
+    reload.poll();
     const std::string now = node_list_stamp(state);
     if (now == stamp) return std::nullopt;
     stamp = now;
-    auto changed = commands_of(state, options.log);
+    auto changed = commands_of(state, options.log, common);
     if (!changed) {
-      screen.event("the list of nodes is left as it was: " + changed.err().text());
+      launch.on_event("the list of nodes is left as it was: " + changed.err().text());
       return std::nullopt;
     }
     topology_options running;
@@ -210,7 +316,9 @@ int run_all(const run_options& options, const chosen_topology& topology) {
 
 void add_run(CLI::App& app, action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Run the engine: a process for each node, until Ctrl-C");
-  command->footer("Nodes that die are started again. A second Ctrl-C stops at once.");
+  command->footer("Nodes that die are started again, and so are nodes that hang. A second Ctrl-C stops at once. SIGHUP reads the "
+                  "file again and applies it as `freshet apply` does. /livez, /readyz?verbose and /metrics are served where "
+                  "[service] listen says; under systemd use Type=notify.");
   auto options = std::make_shared<run_options>();
   options->topology.add_file_to(*command);
   command->add_option("--for", options->run_for, "Stop in order after this time, such as 60s or 5m")
@@ -222,15 +330,23 @@ void add_run(CLI::App& app, action& chosen) {
   command->add_option("--log", options->log, "Where the nodes' logs go: files (in the state folder) or stderr")
       ->option_text("files|stderr")
       ->check(CLI::IsMember({"files", "stderr"}));
-  // Said by the launcher to the nodes that it starts.
-  command->add_option("--revision", options->start.revision)->group("");
-  command->add_flag("--await", options->start.await)->group("");
-  command->add_option("--base-dir", options->topology.base_dir)->group("");
+  command->add_option("--log-format", options->log_format, "How logs are written; above what the file says")
+      ->option_text("text|json")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->add_option("--log-level", options->log_level, "The least serious events that are logged; above what the file says")
+      ->option_text("debug|info|warn|error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  // How a launcher starts its nodes: nothing for people.
+  command->add_option("--launcher", options->launcher)->group("")->needs("--node");
+  command->add_option("--revision", options->revision)->group("")->needs("--node");
+  command->add_flag("--await", options->await)->group("")->needs("--node");
+  command->add_option("--base-dir", options->topology.base_dir)->group("")->needs("--node");
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
       auto topology = load_topology(options->topology);
       if (!topology) return report(topology.err());
-      return options->node.empty() ? run_all(*options, *topology) : run_one(*options, std::move(topology).value());
+      options->change(topology->graph.logging);
+      return options->node.empty() ? run_all(*options, *topology) : run_one(*options, *topology);
     };
   });
 }
