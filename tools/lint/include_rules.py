@@ -45,6 +45,7 @@ LIBRARIES = [
     ("toml++", r"toml\+\+|toml\.hpp", ["config/"]),
     ("MessagePack", r"msgpack", ["topology/wire/", "tests/"]),
     ("CLI11", r"CLI/", ["tools/"]),
+    ("ncurses", r"(n?curses|term)\.h", ["tools/freshet/console/screen.cpp"]),
 ]
 TORCH = re.compile(r"(ATen|torch|c10)/")
 NO_TORCH = ["topology/", "config/", "kernels/base/", "kernels/uncertainty/", "kernels/delta/", "kernels/scenes/"]
