@@ -56,7 +56,7 @@ void event_log::compare(const topology::address& where, const std::string& kind,
                         const heard_report& now, duration uptime) {
   const std::string name = where.text();
   if (before == nullptr) {
-    if (kind != "port") add(event_level::good, name, kind == "device" ? "joined" : "reports", uptime);
+    if (kind == "device") add(event_level::good, name, "joined", uptime);
     return;
   }
   if (!same_life(*before, now)) {

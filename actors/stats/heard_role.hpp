@@ -2,6 +2,7 @@
 // Thread contract: a plain value of its owner.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@ struct heard_report {
   std::uint32_t process_id = 0;
   std::uint64_t uptime_ms = 0;
   nlohmann::json stats;
+  std::size_t bytes = 0;   ///< of its text
 };
 
 class heard_role {

@@ -63,6 +63,7 @@ class stats_core final : public role_core {
         events_.add(event_level::bad, it->first.text(), "is silent", now - started_);
       if (age >= options_.forget_after) {
         silent_.erase(it->first);
+        report_bytes_ -= it->second.last().bytes;
         it = roles_.erase(it);
       } else {
         ++it;
@@ -104,9 +105,15 @@ class stats_core final : public role_core {
       return refuse_report(from, m, error{errc::overloaded, std::to_string(roles_.size()) + " roles report already"},
                            out);
     }
-    ++reports_;
-    heard_report heard{report.process_id, report.uptime_ms, std::move(*stats)};
     const auto known = roles_.find(from);
+    const std::size_t others = report_bytes_ - (known == roles_.end() ? 0 : known->second.last().bytes);
+    if (others + report.json.size() > options_.max_report_bytes) {
+      return refuse_report(from, m, error{errc::overloaded, std::to_string(others) + " bytes of reports are kept already"},
+                           out);
+    }
+    report_bytes_ = others + report.json.size();
+    ++reports_;
+    heard_report heard{report.process_id, report.uptime_ms, std::move(*stats), report.json.size()};
     const std::string kind = kind_of(sources(), from);
     events_.compare(from, kind, known == roles_.end() ? nullptr : &known->second.last(), heard, now - started_);
     if (silent_.erase(from) > 0) events_.add(event_level::good, from.text(), "is heard again", now - started_);
@@ -136,6 +143,7 @@ class stats_core final : public role_core {
                                          [](const auto& a, const auto& b) { return a.second.heard() < b.second.heard(); });
     if (oldest == roles_.end() || now - oldest->second.heard() < options_.silent_after) return false;
     silent_.erase(oldest->first);
+    report_bytes_ -= oldest->second.last().bytes;
     roles_.erase(oldest);
     return true;
   }
@@ -190,6 +198,7 @@ class stats_core final : public role_core {
   subscriptions consoles_;
   time_point started_;
   time_point now_;
+  std::size_t report_bytes_ = 0;
   std::uint64_t number_ = 0;
   std::uint64_t reports_ = 0;
   std::uint64_t refused_ = 0;

@@ -28,7 +28,8 @@ struct stats_options {
   duration silent_after = std::chrono::seconds(5);
   duration forget_after = std::chrono::minutes(10);
   std::size_t max_document_bytes = std::size_t{960} << 10;  ///< within the wire's limit for a text
-  json_limits report_limits;
+  json_limits report_limits{std::size_t{512} << 10, 8};     ///< a port tells of every pair of roles that it serves
+  std::size_t max_report_bytes = std::size_t{64} << 20;     ///< of the last reports of all roles together
   /// The roles of the topology and their kinds: one that does not report is missing, not unknown.
   std::map<topology::address, std::string> expected;
   subscription_options subscriptions;

@@ -201,7 +201,7 @@ TEST_F(live, events_are_what_reports_tell) {
     texts.push_back(e.at("where").get<std::string>() + ": " + e.at("text").get<std::string>());
   }
   EXPECT_EQ(texts, (std::vector<std::string>{
-                       "edge-1/device: joined", "cloud/distiller: reports", "edge-1/device: phase clean → fog",
+                       "edge-1/device: joined", "edge-1/device: phase clean → fog",
                        "edge-1/device: 2 updates refused", "cloud/distiller: version 5 committed, loss 0.250",
                        "cloud/distiller: is back in another process, 9", "cloud/distiller: is silent",
                        "edge-1/device: is silent", "edge-1/device: is heard again"}));

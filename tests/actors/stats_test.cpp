@@ -130,6 +130,23 @@ TEST(stats, bounds_the_number_of_roles_and_lets_silent_ones_go_first) {
   EXPECT_EQ(roles[1].at("node"), "n3");
 }
 
+TEST(stats, bounds_the_bytes_of_all_reports_together) {
+  stats_options options;
+  options.max_report_bytes = 100;
+  auto core = stats_of(options);
+  fake_outbox out;
+  const auto role = [](int i) { return address{"n" + std::to_string(i), "device"}; };
+  const std::string sixty = R"({"a":")" + std::string(52, 'x') + R"("})";
+  core->handle(role(1), report_of(role(1), sixty), at(0s), out);
+  core->handle(role(1), report_of(role(1), sixty), at(1s), out);  // in place of the former
+  EXPECT_TRUE(out.messages.empty());
+  core->handle(role(2), report_of(role(2), sixty), at(1s), out);
+  EXPECT_EQ(out.take<error_reply>().size(), 1U);
+  core->handle(role(1), report_of(role(1), "{}"), at(2s), out);
+  core->handle(role(2), report_of(role(2), sixty), at(2s), out);
+  EXPECT_TRUE(out.messages.empty());
+}
+
 TEST(stats, a_document_never_outgrows_its_bound) {
   const auto role = [](std::size_t i) { return address{"n" + std::to_string(i), "device"}; };
   const json small{{"version", 3}};

@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   action chosen;
   add_run(app, chosen);
   add_status(app, chosen);
+  add_top(app, chosen);
   add_check(app, chosen);
   add_change(app, chosen);
   add_config(app, chosen);

@@ -48,6 +48,7 @@ LIBRARIES = [
     ("MessagePack", r"msgpack", ["topology/wire/", "tests/"]),
     ("CLI11", r"CLI/", ["tools/"]),
     ("cpp-httplib", r"httplib\.h", ["tools/", "tests/"]),
+    ("ncurses", r"(n?curses|term)\.h", ["tools/freshet/console/screen.cpp"]),
 ]
 TORCH = re.compile(r"(ATen|torch|c10)/")
 NO_TORCH = ["topology/", "config/", "kernels/base/", "kernels/uncertainty/", "kernels/delta/", "kernels/scenes/"]

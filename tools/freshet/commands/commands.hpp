@@ -15,6 +15,7 @@ using action = std::function<int()>;
 
 void add_run(CLI::App& app, action& chosen);
 void add_status(CLI::App& app, action& chosen);
+void add_top(CLI::App& app, action& chosen);
 void add_check(CLI::App& app, action& chosen);
 void add_change(CLI::App& app, action& chosen);   // plan, apply, history
 void add_config(CLI::App& app, action& chosen);

@@ -1,0 +1,12 @@
+// Every device: version and how far it lags, state, phase, accuracy, traffic. Sorted by any column.
+#pragma once
+
+#include <memory>
+
+#include "tools/freshet/console/view.hpp"
+
+namespace freshet::cli {
+
+std::unique_ptr<view> make_fleet_view();
+
+}  // namespace freshet::cli
