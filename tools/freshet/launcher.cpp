@@ -16,13 +16,14 @@ struct node_process {
   restart_plan plan;
   std::optional<child_process> child;
   clock::time_point start_at;   ///< while there is no child
+  bool killed = false;          ///< this child, since it hangs; its end is still to come
 };
 
 class launcher {
  public:
   launcher(const launch_options& options, process_signals& signals) : options_(options), signals_(signals) {
     for (const node_command& command : options.nodes)
-      nodes_.push_back({&command, restart_plan(options.limits), std::nullopt, clock::now()});
+      nodes_.push_back({&command, restart_plan(options.limits), std::nullopt, clock::now(), false});
     begun_ = clock::now();
     report_at_ = begun_ + options.report_every;
   }
@@ -58,6 +59,7 @@ class launcher {
         return;
       }
       n.child.emplace(std::move(started).value());
+      n.killed = false;
       n.plan.started(clock::now());
       if (options_.observer != nullptr) options_.observer->started(n.command->node, n.child->pid());
       options_.on_event("node " + n.command->node + " runs as process " + std::to_string(n.child->pid()));
@@ -96,7 +98,8 @@ class launcher {
     if (options_.observer == nullptr) return;
     for (const std::string& hung : options_.observer->turn())
       for (node_process& n : nodes_) {
-        if (n.command->node != hung || !n.child) continue;
+        if (n.command->node != hung || !n.child || n.killed) continue;
+        n.killed = true;
         options_.on_event("node " + hung + " does not answer; its process " + std::to_string(n.child->pid()) + " is killed");
         n.child->signal(SIGKILL);
       }

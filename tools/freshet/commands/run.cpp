@@ -81,8 +81,8 @@ class reloader {
     if (changes.empty()) return log_->info("reload: {} is right and says what runs already", options_.file);
     constexpr std::size_t most = 50;
     for (std::size_t i = 0; i < std::min(most, changes.size()); ++i) log_->warn("reload: not applied: {}", changes[i]);
-    log_->warn("reload: {} is right; its {} changes are not applied while running: restart to apply them", options_.file,
-               changes.size());
+    log_->warn("reload: {} is right; {} of its settings differ and are not applied while running: restart to apply them",
+               options_.file, changes.size());
   }
 
  private:
