@@ -1,9 +1,9 @@
 #include "config/schema/service.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include <arpa/inet.h>
 
 namespace freshet::config {
 namespace {
@@ -47,15 +47,17 @@ std::optional<service_address> parse_service_address(std::string_view text) {
 }
 
 void service_settings::describe(schema<service_settings>& s) {
-  s.setting("listen", &service_settings::listen,
-            "Where /livez, /readyz and /metrics are served: unix://PATH (relative to state_dir; for one node run alone, to "
-            "its folder there) or HOST:PORT with the host as a number; port 0 lets the system choose, and the log says "
-            "which. Empty serves nothing.")
+  s.setting(
+       "listen", &service_settings::listen,
+       "Where /livez, /readyz and /metrics are served: unix://PATH (relative to state_dir; for one node run alone, to "
+       "its folder there) or HOST:PORT with the host as a number; port 0 lets the system choose, and the log says "
+       "which. Empty serves nothing.")
       .check(address_problem)
       .example("127.0.0.1:9464");
-  s.setting("insecure", &service_settings::insecure,
-            "Allow an address that other hosts can reach. There is neither encryption nor a password: whoever reaches it "
-            "reads all figures.");
+  s.setting(
+      "insecure", &service_settings::insecure,
+      "Allow an address that other hosts can reach. There is neither encryption nor a password: whoever reaches it "
+      "reads all figures.");
   s.setting("answer_within", &service_settings::answer_within,
             "A node whose port or supervisor has not answered for so long is not ready, and the service manager's "
             "watchdog hears nothing until it does.")
@@ -63,13 +65,15 @@ void service_settings::describe(schema<service_settings>& s) {
   s.setting("hung_after", &service_settings::hung_after,
             "A node that has not answered for so long is killed and started again.")
       .between(milliseconds(1000), milliseconds(3'600'000));
-  s.setting("disk_low", &service_settings::disk_low, "Less free room in state_dir than this makes the daemon not ready.")
+  s.setting("disk_low", &service_settings::disk_low,
+            "Less free room in state_dir than this makes the daemon not ready.")
       .between(byte_count(0), byte_count(1'000'000'000'000));
   s.rule([](const service_settings& v) -> std::optional<conflict> {
     const auto where = parse_service_address(v.listen);
     if (where && !where->is_local() && !v.insecure)
-      return conflict{"listen", "\"" + v.listen + "\" can be reached from other hosts without a password; use 127.0.0.1, or "
-                                                  "write insecure = true in [service] to allow it"};
+      return conflict{"listen", "\"" + v.listen +
+                                    "\" can be reached from other hosts without a password; use 127.0.0.1, or "
+                                    "write insecure = true in [service] to allow it"};
     return std::nullopt;
   });
   s.rule([](const service_settings& v) -> std::optional<conflict> {

@@ -1,20 +1,20 @@
 // Settings of the daemon as a service: where it answers operators over HTTP, and when it counts as ill.
 #pragma once
 
+#include "config/schema.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "config/schema.hpp"
-
 namespace freshet::config {
 
 /// Where HTTP is served: a local socket, or a host as a number (or localhost) with a port.
 struct service_address {
-  std::string path;         ///< of a local socket; empty: tcp
+  std::string path;  ///< of a local socket; empty: tcp
   std::string host;
-  std::uint16_t port = 0;   ///< 0: the system chooses
+  std::uint16_t port = 0;  ///< 0: the system chooses
 
   /// 127.0.0.0/8, ::1 or localhost, and every local socket.
   [[nodiscard]] bool is_local() const;

@@ -1,8 +1,8 @@
 #include "config/schema/service.hpp"
 
-#include <gtest/gtest.h>
-
 #include "config/document.hpp"
+
+#include <gtest/gtest.h>
 
 namespace freshet::config {
 namespace {
@@ -27,8 +27,8 @@ TEST(service, takes_local_sockets_and_loopback_addresses) {
 }
 
 TEST(service, refuses_what_is_no_address_and_says_what_is) {
-  for (const char* text : {"9464", "unix://", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "example.org:80",
-                           "::1:80", "[127.0.0.1]:80", "127.0.0.1:80/x", "http://127.0.0.1:80"}) {
+  for (const char* text : {"9464", "unix://", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+                           "example.org:80", "::1:80", "[127.0.0.1]:80", "127.0.0.1:80/x", "http://127.0.0.1:80"}) {
     const std::string why = problems_of("listen = \"" + std::string(text) + "\"");
     EXPECT_NE(why.find("f.toml:2:"), std::string::npos) << text << ": " << why;
     EXPECT_NE(why.find("unix://PATH"), std::string::npos) << text << ": " << why;
@@ -44,7 +44,8 @@ TEST(service, an_address_that_others_can_reach_must_be_allowed) {
 }
 
 TEST(service, a_node_is_called_late_before_it_is_killed) {
-  EXPECT_NE(problems_of("answer_within = \"10s\"\nhung_after = \"10s\"").find("not above answer_within"), std::string::npos);
+  EXPECT_NE(problems_of("answer_within = \"10s\"\nhung_after = \"10s\"").find("not above answer_within"),
+            std::string::npos);
 }
 
 }  // namespace

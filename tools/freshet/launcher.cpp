@@ -17,6 +17,7 @@ struct node_process {
   std::optional<child_process> child;
   clock::time_point start_at;   ///< while there is no child
   std::optional<clock::time_point> kill_at = std::nullopt;   ///< it leaves: what enforces that
+  bool killed = false;   ///< this child, since it hangs; its end is still to come
 };
 
 class launcher {
@@ -104,6 +105,7 @@ class launcher {
         return;
       }
       n.child.emplace(std::move(started).value());
+      n.killed = false;
       n.plan.started(clock::now());
       if (options_.observer != nullptr) options_.observer->started(n.command.node, n.child->pid());
       options_.on_event("node " + n.command.node + " runs as process " + std::to_string(n.child->pid()));
@@ -142,7 +144,8 @@ class launcher {
     if (options_.observer == nullptr) return;
     for (const std::string& hung : options_.observer->turn())
       for (node_process& n : nodes_) {
-        if (n.command.node != hung || !n.child) continue;
+        if (n.command.node != hung || !n.child || n.killed) continue;
+        n.killed = true;
         options_.on_event("node " + hung + " does not answer; its process " + std::to_string(n.child->pid()) + " is killed");
         n.child->signal(SIGKILL);
       }

@@ -14,7 +14,7 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-FRESHET = sys.argv.pop(1)
+FRESHET = os.path.abspath(sys.argv.pop(1))
 PATIENCE = 120
 
 CONFIG = """
@@ -65,6 +65,7 @@ class Daemon:
                                          "--log-format", "json", *more], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log)
         self.said = []
+        self.heard = 0
 
     def write(self, config):
         pathlib.Path(self.file).write_text(config.format(models=ROOT / "models/scenes"))
@@ -82,15 +83,17 @@ class Daemon:
         return got
 
     def hear(self, word):
-        """Waits until a line begins with `word`."""
+        """Waits until a line begins with `word`, in order: what came before it was heard too."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            for message in self.listen(0.2):
-                for line in message.splitlines():
+            while self.heard < len(self.said):
+                self.heard += 1
+                for line in self.said[self.heard - 1].splitlines():
                     if line.startswith(word):
                         return line
             if self.process.poll() is not None:
                 break
+            self.listen(0.2)
         raise AssertionError(f"{word} was not said; said: {self.said}; log: {self.words()}")
 
     def words(self):
@@ -170,6 +173,7 @@ class DaemonTest(unittest.TestCase):
         d.listen(0.1)
         self.assertNotIn("WATCHDOG=1\n", d.listen(1.0))
         d.until(lambda: f"its process {hung} is killed" in d.words())
+        d.heard = len(d.said)
         d.hear("WATCHDOG=1")
         d.until(lambda: d.get("/readyz")[0] == 200)
         self.assertNotEqual(d.node("edge"), hung)
@@ -186,7 +190,7 @@ class DaemonTest(unittest.TestCase):
         d.until(lambda: "not applied: roles[1].settings.samples_per_second: 4.0 becomes 5.0" in d.words())
         d.write(CONFIG.replace("samples_per_second = 4.0", "samples_per_second = -1"))
         d.process.send_signal(signal.SIGHUP)
-        d.until(lambda: ":6:" in d.words() and "all goes on as it is" in d.words())
+        d.until(lambda: "f.toml:7:22: device.samples_per_second: -1" in d.words() and "all goes on as it is" in d.words())
 
         self.assertEqual(d.end(signal.SIGTERM), 0)
         self.assertIn("STOPPING=1\nSTATUS=stopping\n", d.listen(1.0))

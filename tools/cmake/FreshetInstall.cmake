@@ -1,0 +1,66 @@
+# What is installed where (`cmake --install build/release`), and the Debian package (`cpack -G DEB` there). One
+# component, so that nothing of what is only built for tests comes along.
+include(GNUInstallDirs)
+set(service ${CMAKE_SOURCE_DIR}/tools/service)
+
+install(TARGETS freshet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT freshet)
+foreach(model student teacher)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/models/scenes/${model} DESTINATION ${CMAKE_INSTALL_DATADIR}/freshet/models/scenes
+          COMPONENT freshet)
+endforeach()
+install(FILES ${service}/freshet.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME freshet
+        COMPONENT freshet)
+install(FILES ${service}/freshet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT freshet)
+install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT freshet)
+file(GLOB docs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)
+install(FILES ${docs} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT freshet)
+install(FILES config/freshet.example.toml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT freshet)
+# These two name paths, so they are written for where they go: /etc for the prefix /usr, below the prefix elsewhere. A
+# configuration that is there already is somebody's.
+install(CODE "set(service \"${service}\")" COMPONENT freshet)
+install(CODE [[
+  set(prefix "${CMAKE_INSTALL_PREFIX}")
+  set(settings "${prefix}/etc")
+  if(prefix STREQUAL "/usr")
+    set(settings /etc)
+  endif()
+  foreach(pair "freshet.service|${prefix}/lib/systemd/system" "freshet.toml|${settings}/freshet")
+    string(REPLACE "|" ";" pair "${pair}")
+    list(GET pair 0 name)
+    list(GET pair 1 folder)
+    file(READ "${service}/${name}" text)
+    string(REPLACE "/etc/freshet" "${settings}/freshet" text "${text}")
+    string(REPLACE "/usr/bin" "${prefix}/bin" text "${text}")
+    string(REPLACE "/usr/share" "${prefix}/share" text "${text}")
+    set(target "$ENV{DESTDIR}${folder}/${name}")
+    if(name STREQUAL "freshet.toml" AND EXISTS "${target}")
+      message(STATUS "Kept: ${target}")
+    else()
+      message(STATUS "Writing: ${target}")
+      file(WRITE "${target}" "${text}")
+    endif()
+  endforeach()
+]] COMPONENT freshet)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME freshet)
+set(CPACK_PACKAGE_CONTACT "Freshet maintainers <freshet@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "keeps small models on many devices fresh")
+set(CPACK_PACKAGE_DESCRIPTION
+    "Devices answer with a small vision-language model and send what they are least sure of to a cloud node, where a large "
+    "model labels it and the small one learns. Compressed updates flow back. With a built-in world to try it on.")
+string(REPLACE ";" "" CPACK_PACKAGE_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_COMPONENTS_ALL freshet)
+set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# The reference BLAS is forty times as slow, and it is what comes along by itself.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS libopenblas0-pthread)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${service}/postinst ${service}/prerm ${service}/postrm ${service}/conffiles)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)
