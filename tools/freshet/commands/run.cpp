@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -31,7 +32,6 @@
 #include "tools/freshet/process_signals.hpp"
 #include "tools/freshet/run_node.hpp"
 #include "tools/freshet/service/launch_service.hpp"
-#include "tools/freshet/service/reload.hpp"
 #include "tools/freshet/stats_client.hpp"
 #include "tools/freshet/stop_token.hpp"
 #include "topology/graph/endpoint.hpp"
@@ -95,7 +95,7 @@ class reloader {
       return;
     }
     auto started = child_process::start(
-        {"/proc/self/exe", "apply", options_.file, "--state", state_dir_, "--who", "SIGHUP"}, "");
+        {"/proc/self/exe", "apply", options_.file, "--state", state_dir_, "--who", "SIGHUP"}, words());
     if (!started) return log_->error("reload: {}", started.err().text());
     child_.emplace(std::move(started).value());
     log_->info("reload: {} is right and is being applied", options_.file);
@@ -110,10 +110,19 @@ class reloader {
     if (!how->by_signal && how->number == exit_ok)
       log_->info("reload: {} is applied", options_.file);
     else
-      log_->error("reload: {} was not applied ({}); all goes on as it was", options_.file, how->text());
+      log_->error("reload: {} was not applied: {}; all goes on as it was", options_.file, last_words());
   }
 
  private:
+  [[nodiscard]] std::string words() const { return state_dir_ + "/control/reload.log"; }
+  [[nodiscard]] std::string last_words() const {
+    std::ifstream in(words());
+    std::string last;
+    for (std::string line; std::getline(in, line);)
+      if (!line.empty()) last = line;
+    return last.empty() ? "its words are in " + words() : last;
+  }
+
   topology_options options_;
   std::string state_dir_;
   std::shared_ptr<spdlog::logger> log_;
