@@ -55,7 +55,6 @@ std::string details(const property_info& info) {
   if (!info.unit.empty()) parts.push_back("unit: " + info.unit);
   if (info.required) parts.emplace_back("must be given");
   if (info.optional) parts.emplace_back("may be left out");
-  parts.emplace_back(info.when == effect::live ? "applied live" : "needs a restart");
   if (!info.example.empty() && !info.optional && !info.required) parts.push_back("for example " + info.example);
   std::string out;
   for (const std::string& part : parts) out += (out.empty() ? "" : "; ") + part;
@@ -133,6 +132,9 @@ std::string annotated_example() {
                "says whether a file is right. What is left out has its default, so a real file is short: see the "
                "nodes and roles at the end. Durations are texts with a unit (ms, s, m, h), sizes are texts with a "
                "unit (B, KB, MB, GB of 1000; KiB, MiB, GiB of 1024) or whole numbers of bytes, shares are from 0 to 1.");
+  comment(out, "`freshet apply FILE` changes a running daemon: roles whose settings differ are restarted, the rest is "
+               "left alone. Only state_dir, [logging], [links], [service], [stats] and what a node has itself (listen, "
+               "threads, keys) need a restart of the daemon.");
   print(out, "", general_settings{}, true);
   section(out, "logging", "The log of every process, on standard error.");
   out += "[logging]\n";

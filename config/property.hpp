@@ -16,9 +16,6 @@
 
 namespace freshet::config {
 
-/// When a new value takes effect.
-enum class effect : std::uint8_t { restart, live };
-
 /// One of the names that a setting may have, with a sentence: choosing by name is how strategies plug in.
 struct choice {
   std::string name;
@@ -34,7 +31,6 @@ struct property_info {
   std::string standard;  ///< the default, as TOML
   std::string bounds;    ///< "from 1 to 1024"; empty without
   std::string example;   ///< another sensible value, as TOML; empty without
-  effect when = effect::restart;
   bool required = false;   ///< has no default and must be given
   bool optional = false;   ///< has no default and may be left out
   std::vector<choice> choices;
@@ -75,10 +71,6 @@ class typed_property final : public property<S> {
   }
   typed_property& unit(std::string text) {
     info_.unit = std::move(text);
-    return *this;
-  }
-  typed_property& live() {
-    info_.when = effect::live;
     return *this;
   }
   typed_property& required() {

@@ -15,20 +15,17 @@ struct compressor_settings {
   std::string importance = "fisher";
 
   static void describe(schema<compressor_settings>& s) {
-    s.setting("codec", &compressor_settings::codec, "How updates are encoded.").one_of(codec_choices()).live();
+    s.setting("codec", &compressor_settings::codec, "How updates are encoded.").one_of(codec_choices());
     s.setting("budget_share", &compressor_settings::budget_share,
               "Bytes of an update as a share of the whole adapter in fp16. For codec \"dwc\".")
         .between(0.0001, 1.0)
-        .unit("share")
-        .live();
+        .unit("share");
     s.setting("budget_bytes", &compressor_settings::budget_bytes,
               "The same in bytes; 0 lets budget_share decide.")
         .between(byte_count(0), byte_count(std::uint64_t{1} << 34U))
-        .live()
         .example(byte_count(8000));
     s.setting("importance", &compressor_settings::importance, "What a change is worth when the budget is spent.")
-        .one_of(importance_choices())
-        .live();
+        .one_of(importance_choices());
   }
 };
 

@@ -28,8 +28,7 @@ struct deployer_settings {
     s.setting("prefer_snapshot_after", &deployer_settings::prefer_snapshot_after,
               "A device that is further behind gets a snapshot, even where the chain would be smaller.")
         .between(1, 100'000)
-        .unit("versions")
-        .live();
+        .unit("versions");
     s.setting("key_dir", &deployer_settings::key_dir,
               "Folder of the keys that artefacts are signed with (`freshet keys new --artefacts` makes one, as "
               "`freshet run` does by itself); empty for a folder of its own below the document's state_dir.")

@@ -27,7 +27,6 @@ struct device_settings {
               "Pace of the stream; 0 answers as fast as the machine allows.")
         .between(0.0, 100'000.0)
         .unit("samples per second")
-        .live()
         .example(2.5);
     s.setting("batch", &device_settings::batch,
               "Samples answered in one forward pass. More is faster on the whole and later for each.")

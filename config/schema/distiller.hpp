@@ -23,31 +23,25 @@ struct distiller_terms {
 
   static void describe(schema<distiller_terms>& s) {
     s.setting("pseudo_label", &distiller_terms::pseudo_label, "Weight of cross-entropy on the teacher's answers.")
-        .between(0.0, 1000.0)
-        .live();
+        .between(0.0, 1000.0);
     s.setting("visual_qkd", &distiller_terms::visual_qkd,
               "Weight of wavelet distillation on visual tokens (arXiv 2312.16279).")
         .between(0.0, 1000.0)
-        .live()
         .example(1.0);
     s.setting("hidden_qkd", &distiller_terms::hidden_qkd, "The same on the decoder's final hidden states.")
         .between(0.0, 1000.0)
-        .live()
         .example(1.0);
     s.setting("logit_kd", &distiller_terms::logit_kd, "Weight of distillation on the teacher's logits.")
-        .between(0.0, 1000.0)
-        .live();
+        .between(0.0, 1000.0);
     s.setting("kd_temperature", &distiller_terms::kd_temperature, "Temperature of logit distillation.")
-        .between(0.1, 100.0)
-        .live();
+        .between(0.1, 100.0);
     s.setting("confidence_floor", &distiller_terms::confidence_floor,
               "Labels of which the teacher is less sure do not count; above, they count by their confidence.")
         .between(0.0, 1.0)
-        .unit("share")
-        .live();
+        .unit("share");
     s.setting("anchor", &distiller_terms::anchor, "What keeps the student from drifting away.")
         .one_of(anchor_choices());
-    s.setting("anchor_weight", &distiller_terms::anchor_weight, "Weight of the anchor.").between(0.0, 1000.0).live();
+    s.setting("anchor_weight", &distiller_terms::anchor_weight, "Weight of the anchor.").between(0.0, 1000.0);
   }
 };
 
@@ -89,16 +83,13 @@ struct distiller_settings {
         .check([](const std::vector<std::string>& targets) { return targets.size() > 256 ? "at most 256 layers" : ""; })
         .example({"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"});
     s.setting("learning_rate", &distiller_settings::learning_rate, "Of AdamW, at the start of each refresh.")
-        .between(0.0, 1.0)
-        .live();
+        .between(0.0, 1.0);
     s.setting("final_learning_rate", &distiller_settings::final_learning_rate,
               "Where it ends, along a cosine, within a refresh.")
-        .between(0.0, 1.0)
-        .live();
-    s.setting("weight_decay", &distiller_settings::weight_decay, "Decoupled decay of AdamW.").between(0.0, 1.0).live();
+        .between(0.0, 1.0);
+    s.setting("weight_decay", &distiller_settings::weight_decay, "Decoupled decay of AdamW.").between(0.0, 1.0);
     s.setting("clip", &distiller_settings::clip, "Gradients are scaled down to this norm; 0 leaves them.")
-        .between(0.0, 1e6)
-        .live();
+        .between(0.0, 1e6);
     s.setting("beta1", &distiller_settings::beta1, "AdamW's memory of the gradient.").between(0.0, 0.99999);
     s.setting("beta2", &distiller_settings::beta2, "AdamW's memory of its square.").between(0.0, 0.99999);
     s.setting("batch", &distiller_settings::batch, "Samples a step, replayed ones included.")
@@ -106,17 +97,14 @@ struct distiller_settings {
         .unit("samples");
     s.setting("steps_per_refresh", &distiller_settings::steps_per_refresh, "Optimiser steps that make a version.")
         .between(1, 100'000)
-        .unit("steps")
-        .live();
+        .unit("steps");
     s.setting("refresh_samples", &distiller_settings::refresh_samples,
               "A refresh begins once so many new labels are in.")
         .between(1, 1'000'000)
-        .unit("samples")
-        .live();
+        .unit("samples");
     s.setting("refresh_interval", &distiller_settings::refresh_interval,
               "It begins after this time with fewer, if there are any.")
-        .between(milliseconds(100), milliseconds(7LL * 24 * 3600 * 1000))
-        .live();
+        .between(milliseconds(100), milliseconds(7LL * 24 * 3600 * 1000));
     s.setting("recent_window", &distiller_settings::recent_window,
               "The newest labelled samples: what is left of a batch after replay is drawn from them.")
         .between(1, 10'000'000)
@@ -126,21 +114,18 @@ struct distiller_settings {
         .unit("samples");
     s.setting("replay_share", &distiller_settings::replay_share, "Share of a batch drawn from the replay.")
         .between(0.0, 1.0)
-        .unit("share")
-        .live();
+        .unit("share");
     s.setting("source_replay_share", &distiller_settings::source_replay_share,
               "Share of a batch drawn from the samples that came with the student: its first domain.")
         .between(0.0, 1.0)
-        .unit("share")
-        .live();
+        .unit("share");
     s.setting("source_logits", &distiller_settings::source_logits,
               "Those samples also carry the logits that the base student gave them, so that logit_kd holds it to what it "
               "said in its first domain.");
     s.setting("agreement_to_sleep", &distiller_settings::agreement_to_sleep,
               "A due refresh is put off while the student already agrees with this share of its labels; 0 never does.")
         .between(0.0, 1.0)
-        .unit("share")
-        .live();
+        .unit("share");
     s.setting("seed", &distiller_settings::seed, "Draws of batches and the start of the adapters.");
     s.setting("state_dir", &distiller_settings::state_dir,
               "Where student, optimiser and mirror are kept; empty for a folder of its own below the document's "

@@ -21,12 +21,10 @@ struct intake_settings {
     s.setting("queue_limit", &intake_settings::queue_limit,
               "Accepted samples that wait for a teacher. Beyond, the least uncertain are shed and counted.")
         .between(1, 10'000'000)
-        .unit("samples")
-        .live();
+        .unit("samples");
     s.setting("lease_timeout", &intake_settings::lease_timeout,
               "Samples that a teacher has not labelled in this time are given out again.")
-        .between(milliseconds(100), milliseconds(24LL * 3600 * 1000))
-        .live();
+        .between(milliseconds(100), milliseconds(24LL * 3600 * 1000));
     s.setting("state_dir", &intake_settings::state_dir,
               "Where the journal of accepted samples lies: on a local disk. Empty for a folder of its own below the "
               "document's state_dir.")

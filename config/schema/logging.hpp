@@ -16,8 +16,7 @@ struct logging_settings {
         .one_of({{"debug", "every step, for developers"},
                  {"info", "what an operator wants to have seen"},
                  {"warn", "what may need attention"},
-                 {"error", "what went wrong"}})
-        .live();
+                 {"error", "what went wrong"}});
     s.setting("format", &logging_settings::format, "How events are written.")
         .one_of({{"text", "lines for people"}, {"json", "one JSON object a line"}});
   }

@@ -13,8 +13,7 @@ struct stats_settings {
     s.setting("report_interval", &stats_settings::report_interval, "How often every role reports.")
         .between(milliseconds(50), milliseconds(3'600'000));
     s.setting("forget_after", &stats_settings::forget_after, "A role that has been silent for so long is left out.")
-        .between(milliseconds(1000), milliseconds(7LL * 24 * 3600 * 1000))
-        .live();
+        .between(milliseconds(1000), milliseconds(7LL * 24 * 3600 * 1000));
     s.rule([](const stats_settings& v) -> std::optional<conflict> {
       if (v.forget_after <= v.report_interval)
         return conflict{"forget_after", "\"" + show(v.forget_after) + "\" is not above report_interval = \"" +

@@ -25,13 +25,11 @@ struct teacher_settings {
               "Folder of the teacher in Hugging Face layout. Not read by kind \"self\".");
     s.setting("temperature", &teacher_settings::temperature,
               "Of the sampled answers; 0 always takes the most probable word.")
-        .between(0.0, 10.0)
-        .live();
+        .between(0.0, 10.0);
     s.setting("top_p", &teacher_settings::top_p,
               "Answers are sampled from the most probable words that together hold this much probability.")
         .between(0.01, 1.0)
-        .unit("share")
-        .live();
+        .unit("share");
     s.setting("top_k_logits", &teacher_settings::top_k_logits,
               "Logits returned with each answer position for logit distillation; the rest is one remaining mass.")
         .between(1, 1024)
