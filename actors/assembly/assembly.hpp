@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/access/artefact_keys.hpp"
 #include "actors/role.hpp"
 #include "actors/rt/node.hpp"
 #include "kernels/base/result.hpp"
@@ -20,6 +21,10 @@ namespace freshet::actors {
 struct assembly_options {
   /// Makes the core of a role of kind `bench`; unset where there is none.
   std::function<std::unique_ptr<role_core>()> bench;
+  /// Of a run that leaves nothing behind: its artefacts are signed with these and its devices trust them,
+  /// instead of the files that the settings name.
+  std::shared_ptr<const access::artefact_keys> artefact_keys;
+  std::shared_ptr<spdlog::logger> log;   ///< the default one when empty
 };
 
 class assembly {

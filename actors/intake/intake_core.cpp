@@ -49,7 +49,9 @@ class intake_core final : public role_core {
       : options_(std::move(options)),
         journal_(std::move(kept)),
         gate_(options_.expected_devices),
-        leases_(options_.first_lease, options_.lease_timeout) {}
+        leases_(options_.first_lease, options_.lease_timeout) {
+    if (options_.quota) quota_.emplace(*options_.quota);
+  }
 
   void start(time_point now, outbox& out) override {
     for (const std::uint64_t entry : journal_->pending()) {
@@ -73,6 +75,7 @@ class intake_core final : public role_core {
   }
 
   void tick(time_point now, outbox& out) override {
+    if (quota_) quota_->advance(now);
     for (auto it = senders_.begin(); it != senders_.end();) {
       const bool gone = it->second.held == 0 && now - it->second.heard > sender_forgotten_after;
       it = gone ? senders_.erase(it) : std::next(it);
@@ -87,6 +90,7 @@ class intake_core final : public role_core {
 
   std::uint32_t capacity(const address& from) const override {
     if (from == options_.distiller) return confirmation_credit;
+    if (quota_ && !quota_->may_send(from)) return 0;
     const auto it = senders_.find(from);
     const std::size_t known = senders_.size() + (it == senders_.end() ? 1 : 0);
     const std::size_t sharing = std::max({std::size_t{1}, known, options_.expected_devices.size()});
@@ -119,6 +123,10 @@ class intake_core final : public role_core {
                        {"tick", gate_.closed()},
                        {"ticks_open", gate_.open()},
                        {"ticks_closed", count_.ticks_closed}};
+    if (quota_) {
+      all["over_quota_batches"] = quota_->refused();
+      all["over_quota_devices"] = quota_->waiting();
+    }
     return all.dump();
   }
 
@@ -140,6 +148,11 @@ class intake_core final : public role_core {
   }
 
   void accept(const address& from, const any_message& m, const uts_batch& batch, time_point now, outbox& out) {
+    if (quota_) {
+      // Before anything is decoded: what a batch costs is what it claims.
+      auto ok = quota_->admit(from, batch, options_.limits.payload_bytes, now);
+      if (!ok) return refuse_batch(from, m, ok.err(), out);
+    }
     if (auto ok = check_batch(batch, options_.limits); !ok) return refuse_batch(from, m, ok.err(), out);
     const bool paced = batch.tick > 0;
     if (paced) {
@@ -188,10 +201,15 @@ class intake_core final : public role_core {
                                     std::to_string(journal_->bytes()) + "; the limit is " +
                                     std::to_string(options_.queue_bytes)};
     }
+    if (quota_ && !quota_->has_room(batch.device, fresh_count, bytes)) {
+      count_.shed_samples += fresh_count;
+      return {errc::overloaded, "device " + std::to_string(batch.device.value) + " fills its share of what is kept"};
+    }
     const sequence first = kept.samples.front().position;
     FRESHET_TRY_ASSIGN(const std::uint64_t entry, journal_->append(std::move(kept)));
     ++by.held;
     holder_.emplace(entry, from);
+    if (quota_) quota_->hold(entry, batch.device, fresh_count, bytes);
     ++count_.batches;
     count_.samples += fresh_count;
     count_.bytes += bytes;
@@ -256,6 +274,7 @@ class intake_core final : public role_core {
     count_.samples_consumed += batch->samples.size();
     held_samples_ -= batch->samples.size();
     journal_->erase(entry);
+    if (quota_) quota_->release(entry);
     const auto it = holder_.find(entry);
     if (it == holder_.end()) return;  // of a former life
     --senders_[it->second].held;
@@ -301,6 +320,7 @@ class intake_core final : public role_core {
   std::deque<leased_work> ready_;  ///< to be leased, in order
   std::map<address, sender> senders_;
   std::map<std::uint64_t, address> holder_;  ///< whose share an entry takes
+  std::optional<device_quota> quota_;
   std::set<errc> logged_refusals_;
   std::size_t held_samples_ = 0;
   counters count_;

@@ -6,13 +6,15 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "actors/assembly/assembly.hpp"
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/node.hpp"
 #include "actors/rt/system.hpp"
+#include "tools/freshet/enrolment_desk.hpp"
+#include "tools/freshet/paths.hpp"
 
 namespace freshet::cli {
 namespace {
@@ -40,20 +42,21 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   // Heavy roles have threads of their own; more threads inside a tensor operation would fight them.
   at::set_num_threads(static_cast<int>(spec->threads));
   at::set_num_interop_threads(1);
-  std::error_code failed;
-  std::filesystem::create_directories(graph.state_dir, failed);
-  if (failed) {
-    std::cerr << "freshet: state_dir " << graph.state_dir << ": " << failed.message() << '\n';
+  if (const auto made = make_folder(graph.state_dir + "/" + node); !made) {
+    std::cerr << "freshet: state_dir: " << made.err().text() << '\n';
     return exit_failed;
   }
-  actors::assembly parts(graph, {});
+  const auto log = make_log(graph.logging, node);
+  actors::assembly_options assembling;
+  assembling.log = log;
+  actors::assembly parts(graph, assembling);
   auto options = parts.node(node);
   if (!options.ok()) {
     std::cerr << "freshet: " << options.err().text() << '\n';
     return exit_bad_config;
   }
   rt::system_options engine_options;
-  engine_options.log = make_log(graph.logging, node);
+  engine_options.log = log;
   rt::system engine(engine_options);
   port::zmq_transport links;
   options->log = engine_options.log;
@@ -66,6 +69,15 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   if (!running.ok()) {
     std::cerr << "freshet: node " << node << ": " << running.err().text() << '\n';
     return exit_failed;
+  }
+  std::unique_ptr<port::enrolment_server> desk;
+  if (!spec->enrol.empty()) {
+    auto opened = open_desk(graph, *spec, links.shared_context(), log);
+    if (!opened.ok()) {
+      std::cerr << "freshet: node " << node << ": " << opened.err().text() << '\n';
+      return exit_failed;
+    }
+    desk = std::move(opened).value();
   }
   engine_options.log->info("node {} runs", node);
   while (!stop.wait_for(std::chrono::milliseconds(200)) && !given_up.load() && !running.value()->failed()) {

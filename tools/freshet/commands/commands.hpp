@@ -17,6 +17,7 @@ void add_run(CLI::App& app, action& chosen);
 void add_status(CLI::App& app, action& chosen);
 void add_check(CLI::App& app, action& chosen);
 void add_config(CLI::App& app, action& chosen);
+void add_keys(CLI::App& app, action& chosen);
 void add_pretrain(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);
 void add_bench_adapt(CLI::App& bench, action& chosen);

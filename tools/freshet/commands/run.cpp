@@ -20,6 +20,7 @@
 #include "tools/freshet/launcher.hpp"
 #include "tools/freshet/paths.hpp"
 #include "tools/freshet/process_signals.hpp"
+#include "tools/freshet/provision.hpp"
 #include "tools/freshet/run_node.hpp"
 #include "tools/freshet/stats_client.hpp"
 #include "tools/freshet/stop_token.hpp"
@@ -106,6 +107,7 @@ int run_all(const run_options& options, const chosen_topology& topology) {
   const topology::graph& graph = topology.graph;
   if (const auto wrong = unreachable_endpoint(graph)) return report(*wrong);
   if (const auto made = make_folder(graph.state_dir); !made) return report(made.err());
+  if (const auto made = provision(graph); !made) return report(made.err());
   const auto lock = state_lock::take(graph.state_dir);
   if (!lock) return report(lock.err());
   // Nodes read a copy: a process that is started again finds what the first one found, and `status` finds it.
@@ -132,10 +134,12 @@ int run_all(const run_options& options, const chosen_topology& topology) {
   screen.event("state, logs and sockets are in " + graph.state_dir);
   std::optional<watcher> watch;
   if (graph.stats()) {
-    auto client = stats_client::open(graph);
-    if (!client) return report(client.err());
-    watch.emplace(graph, std::move(client).value(), screen);
-    launch.on_report = [&] { watch->look(); };
+    if (auto client = stats_client::open(graph); client.ok()) {
+      watch.emplace(graph, std::move(client).value(), screen);
+      launch.on_report = [&] { watch->look(); };
+    } else {
+      screen.event("no figures: " + client.err().text());
+    }
   }
   launch.on_event = [&](const std::string& sentence) { screen.event(sentence); };
   process_signals signals;
@@ -160,6 +164,7 @@ void add_run(CLI::App& app, action& chosen) {
       ->check(CLI::IsMember({"files", "stderr"}));
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
+      make_files_private();
       const auto topology = load_topology(options->topology);
       if (!topology) return report(topology.err());
       return options->node.empty() ? run_all(*options, *topology) : run_one(*options, topology->graph);
