@@ -1,11 +1,16 @@
 #include "actors/assembly/assembly.hpp"
 
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
+#include "actors/assembly/artefact_key_source.hpp"
 #include "actors/assembly/device_streams.hpp"
 #include "actors/assembly/model_cache.hpp"
+#include "actors/assembly/node_security.hpp"
 #include "actors/compressor/compressor_core.hpp"
 #include "actors/deployer/deployer_core.hpp"
 #include "actors/device/device_core.hpp"
@@ -192,6 +197,11 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.batch = s.batch;
       o.twin = s.twin;
       o.state_dir = s.state_dir;
+      if (options_.artefact_keys) {
+        o.trusted = options_.artefact_keys->trusted();
+      } else {
+        o.trusted_keys = s.trusted_keys;
+      }
       o.send_features = needs_features(filtering);
       o.send_relevance = filtering.token_score == "relevance";
       make = [o] { return make_device(o); };
@@ -233,6 +243,18 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         o.queue_batches = std::max<std::size_t>(o.queue_batches, s.queue_limit);
         o.queue_bytes = std::uint64_t{4} << 30;
         out.where = rt::placement::own_thread;  // its disk may be slow
+      }
+      if (!first_of(graph_, role_kind::bench)) {
+        quota_limits quota;
+        quota.samples_per_second = s.device_samples_per_second;
+        quota.bytes_per_second = static_cast<double>(s.device_bytes_per_second.value);
+        quota.decoded_per_second = static_cast<double>(s.device_decoded_per_second.value);
+        const auto share_of = [&](auto whole) {
+          return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(s.device_stored_share * static_cast<double>(whole)));
+        };
+        quota.kept_samples = share_of(o.queue_samples);
+        quota.kept_bytes = share_of(o.queue_bytes);
+        o.quota = quota;
       }
       make = [o, file]() mutable -> result<std::unique_ptr<role_core>> {
         o.first_lease = fresh_lease();
@@ -343,6 +365,11 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.prefer_snapshot_after = s.prefer_snapshot_after;
       o.chunk_bytes = static_cast<std::uint32_t>(s.chunk_bytes.value);
       o.window_chunks = s.window_chunks;
+      if (options_.artefact_keys) {
+        o.keys = [keys = options_.artefact_keys] { return keys; };
+      } else {
+        FRESHET_TRY_ASSIGN(o.keys, keys_in_file(access::artefact_key_file(s.key_dir)));
+      }
       make = [o] { return make_deployer(o); };
       break;
     }
@@ -378,6 +405,8 @@ result<rt::node_options> assembly::node(const std::string& name) {
   out.listen = spec->listen;
   out.peers = topology::peers_of(graph_, name);
   out.stats = graph_.stats();
+  FRESHET_TRY_ASSIGN(out.security,
+                     security_of(graph_, *spec, out.peers, options_.log ? options_.log : spdlog::default_logger()));
   out.links.queue_limit = graph_.links.queue_limit;
   out.links.resend_after = graph_.links.resend_after;
   out.links.initial_credit = graph_.links.initial_credit;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/access/artefact_keys.hpp"
 #include "actors/role.hpp"
 #include "actors/rt/node.hpp"
 #include "kernels/base/result.hpp"
@@ -23,6 +24,10 @@ struct assembly_options {
   /// Whether what is made to see that it can be made is what then runs. Not while a former maker of the
   /// same role still runs: both would hold the same files.
   bool keep_first = true;
+  /// Of a run that leaves nothing behind: its artefacts are signed with these and its devices trust them,
+  /// instead of the files that the settings name.
+  std::shared_ptr<const access::artefact_keys> artefact_keys;
+  std::shared_ptr<spdlog::logger> log;   ///< the default one when empty
 };
 
 class assembly {

@@ -1,6 +1,7 @@
 #include "actors/assembly/node_host.hpp"
 
 #include "actors/assembly/assembly.hpp"
+#include "actors/assembly/node_security.hpp"
 #include "actors/control/agent_core.hpp"
 #include "topology/graph/links.hpp"
 #include "topology/graph/load.hpp"
@@ -83,8 +84,12 @@ class node_host::state {
   [[nodiscard]] node_report report() const { return desk_->report(); }
 
   result<void> start(rt::system& engine, rt::transport& links) {
-    assembly parts(graph_, {});
+    assembly_options making;
+    making.log = options_.log;
+    assembly parts(graph_, making);
     FRESHET_TRY_ASSIGN(rt::node_options made, parts.node(options_.node));
+    residents_ = std::make_shared<rt::residents>(town_of(graph_), open_to_consoles(graph_));
+    made.security.known = residents_;
     if (options_.await) made.roles.clear();
     if (!options_.await)
       for (const auto* role : graph_.roles_on(options_.node)) images_[role->name] = topology::image_of(graph_, *role);
@@ -92,11 +97,11 @@ class node_host::state {
     made.on_give_up = options_.on_give_up;
     made.peers = peers_of(graph_);
     peers_ = made.peers;
-    const topology::address control{topology::control_node(graph_), control_role};
+    const topology::address control{topology::control_node(graph_), topology::control_role};
     made.roles.push_back(
-        {agent_role, [control, d = desk_] { return make_agent(control, d); }, rt::placement::shared, {}});
+        {topology::agent_role, [control, d = desk_] { return make_agent(control, d); }, rt::placement::shared, {}});
     if (options_.control && control.node == options_.node)
-      made.roles.push_back({control_role, options_.control, rt::placement::shared, {}});
+      made.roles.push_back({topology::control_role, options_.control, rt::placement::shared, {}});
     FRESHET_TRY_ASSIGN(node_, rt::node::start(engine, links, std::move(made)));
     return {};
   }
@@ -160,6 +165,7 @@ class node_host::state {
       // its models are in memory. What the roles read from the disk is read when they start.
       assembly_options making;
       making.keep_first = false;
+      making.log = options_.log;
       auto parts = std::make_shared<assembly>(wanted, making);
       for (const auto* role : wanted.roles_on(options_.node)) {
         const auto runs = images_.find(role->name);
@@ -169,6 +175,13 @@ class node_host::state {
         changed.push_back(std::move(made).value());
       }
     }
+    // Those who come must be heard before they are here, those who go until they are gone.
+    rt::residents::town both = town_of(graph_);
+    for (auto& [node, household] : town_of(wanted)) {
+      both[node].roles.insert(household.roles.begin(), household.roles.end());
+      both[node].devices.insert(household.devices.begin(), household.devices.end());
+    }
+    residents_->replace(std::move(both), open_to_consoles(wanted));
     ready_ = prepared_change{order.revision, std::move(wanted), std::move(changed)};
     desk_->update([&](node_report& r) { r.prepared = order.revision; });
     options_.log->info("revision {} is prepared: {} roles to start", order.revision, ready_->roles.size());
@@ -181,7 +194,7 @@ class node_host::state {
     for (const auto& [peer, endpoint] : peers_of(next.wanted)) {
       const auto known = peers_.find(peer);
       if (known != peers_.end() && known->second == endpoint) continue;
-      node_->connect(peer, endpoint);
+      node_->connect(peer, endpoint, server_key_of(next.wanted, peer, endpoint));
       peers_[peer] = endpoint;
     }
     std::vector<std::string> started;
@@ -241,6 +254,7 @@ class node_host::state {
       node_->disconnect(it->first);
       it = peers_.erase(it);
     }
+    residents_->replace(town_of(graph_), open_to_consoles(graph_));
     desk_->update([](node_report& r) { r.finished = true; });
   }
 
@@ -262,6 +276,7 @@ class node_host::state {
   graph graph_;
   std::shared_ptr<desk> desk_;
   std::unique_ptr<rt::node> node_;
+  std::shared_ptr<rt::residents> residents_;
   std::map<std::string, topology::role_image> images_;  ///< of the roles that run
   std::map<std::string, std::string> peers_;
   std::optional<prepared_change> ready_;

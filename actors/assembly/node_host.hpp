@@ -50,8 +50,4 @@ class node_host {
   std::unique_ptr<state> state_;
 };
 
-/// Names that no role of a topology may have: every node has an agent, and one has control.
-inline constexpr const char* agent_role = "agent";
-inline constexpr const char* control_role = "control";
-
 }  // namespace freshet::actors

@@ -161,7 +161,7 @@ class control_core final : public role_core {
       if (same && now - last.at < options_.order_again) continue;
       last = {wanted.revision, wanted.step, now};
       const revision& r = next_ && wanted.revision == next_->number ? *next_ : current_;
-      out.send({node, agent_role}, topology::topology_order{r.number, wanted.step, r.file, r.base_dir, r.text});
+      out.send({node, topology::agent_role}, topology::topology_order{r.number, wanted.step, r.file, r.base_dir, r.text});
     }
     out.wake_after(options_.order_again);
   }
@@ -263,8 +263,6 @@ class control_core final : public role_core {
     for (const revision& r : all) out["revisions"].push_back(to_json(r));
     return out;
   }
-
-  static constexpr const char* agent_role = "agent";
 
   control_options options_;
   revision_store store_;

@@ -16,6 +16,7 @@ namespace {
 using topology::address;
 using topology::any_message;
 
+constexpr duration key_period = std::chrono::seconds(1);
 constexpr std::uint32_t commit_credit = 8;  // a commit is done with as soon as it is handled
 
 struct device_entry {
@@ -23,6 +24,7 @@ struct device_entry {
   version_store::place active;
   content_hash line;
   time_point heard;
+  std::uint64_t trusted = 0;  ///< serial of its list of keys
   std::string failure;    ///< as last reported
   unsigned failures = 0;  ///< since it last activated something
   time_point retry_at;
@@ -53,7 +55,7 @@ class deployer_core final : public role_core {
         store_({options_.parts, options_.line, options_.base, options_.history_versions}),
         slots_(options_.transfers) {}
 
-  void start(time_point, outbox&) override {}
+  void start(time_point now, outbox& out) override { look_at_keys(now, out); }
 
   void handle(const address& from, const any_message& m, time_point now, outbox& out) override {
     if (const auto* committed = std::get_if<topology::version_committed>(&m)) {
@@ -68,6 +70,7 @@ class deployer_core final : public role_core {
   }
 
   void tick(time_point now, outbox& out) override {
+    if (now >= keys_at_) look_at_keys(now, out);
     slots_.expire(now);
     let_in(now, out);
   }
@@ -100,6 +103,10 @@ class deployer_core final : public role_core {
     std::uint64_t converged = 0;
     std::uint64_t foreign = 0;
     std::uint64_t farthest = 0;
+    std::uint64_t behind = 0;
+    for (const auto& [id, d] : devices_) {
+      if (keys_ && d.trusted < keys_->trusted().serial) ++behind;
+    }
     for (const auto& [id, d] : devices_) {
       if (d.line != options_.line) {
         ++foreign;
@@ -132,11 +139,15 @@ class deployer_core final : public role_core {
                        {"bytes_offered", count_.bytes_offered},
                        {"bytes_sent", count_.bytes_sent},
                        {"failures", count_.failures},
+                       {"last_failure", last_failure_},
+                       {"signature_bytes", keys_ ? delta::signature_bytes : 0},
+                       {"trusted_serial", keys_ ? keys_->trusted().serial : 0},
+                       {"behind_in_trust", behind},
                        {"stray_requests", count_.stray_requests},
                        {"artefact_bytes_last", count_.artefact_bytes_last},
                        {"artefact_bytes_mean", mean}};
     all["desired_version"] = store_.newest() ? nlohmann::json(store_.newest()->number.value) : nlohmann::json();
-    return all.dump();
+    return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
   void stop(time_point, outbox&) override {}
@@ -168,7 +179,7 @@ class deployer_core final : public role_core {
               "version " + std::to_string(committed.next.value) + " begins a new chain: " + store_.jump_reason());
     } else if (!committed.artefact.empty()) {
       ++count_.artefacts;
-      count_.artefact_bytes_last = committed.artefact.bytes();
+      count_.artefact_bytes_last = store_.last_step()->bytes.bytes();
       count_.artefact_bytes += count_.artefact_bytes_last;
     }
     for (auto& [id, d] : devices_) {
@@ -187,6 +198,7 @@ class deployer_core final : public role_core {
     d.at = from;
     d.heard = now;
     d.line = report.line;
+    d.trusted = report.trusted;
     const version_store::place active{report.active, report.active_hash};
     d.active = active;
     if (report.last_failure.empty()) {
@@ -203,6 +215,7 @@ class deployer_core final : public role_core {
   void fail(device_id id, device_entry& d, const std::string& why, time_point now, outbox& out) {
     ++count_.failures;
     ++d.failures;
+    last_failure_ = "device " + std::to_string(id.value) + ": " + why;
     out.log(log_level::warn, "device " + std::to_string(id.value) + " refused an update: " + why);
     // The first failure is answered by a snapshot at once; when that fails too, ever later.
     if (d.failures > 1) {
@@ -222,6 +235,7 @@ class deployer_core final : public role_core {
       }
       return slots_.drop(id);
     }
+    if (tell_of_keys(d, out)) return;
     const version_store::place& wanted = desired(id);
     if (d.active == wanted) return slots_.drop(id);
     if (const artefact_ref current = slots_.at(id)) {
@@ -234,6 +248,28 @@ class deployer_core final : public role_core {
     if (!chosen || !slots_.take(id, chosen, now)) return;
     chosen->snapshot ? ++count_.snapshots_started : ++count_.chains_started;
     offer(d, *chosen, out);
+  }
+
+  void look_at_keys(time_point now, outbox& out) {
+    keys_at_ = now + key_period;
+    if (!options_.keys) return;
+    auto found = options_.keys();
+    if (!found || found == keys_) return;
+    if (auto signed_anew = store_.sign_with(found->signer()); !signed_anew) {
+      return out.log(log_level::error, "artefacts cannot be signed: " + signed_anew.err().text());
+    }
+    keys_ = std::move(found);
+    out.log(log_level::info, "artefacts are signed by key " + delta::text_of(keys_->signer().open_half().id()) +
+                                 "; devices trust list " + std::to_string(keys_->trusted().serial));
+  }
+
+  // True when the device has to learn first whom to trust: what it would be offered it would refuse.
+  bool tell_of_keys(const device_entry& d, outbox& out) {
+    if (!keys_ || d.trusted == 0) return false;
+    const auto* statement = keys_->statement_after(d.trusted);
+    if (statement == nullptr) return false;
+    out.send(d.at, topology::trust_statement{host_tensor::of(*statement)});
+    return true;
   }
 
   // A transfer is finished even when newer versions have come since: else a slow device would
@@ -329,6 +365,9 @@ class deployer_core final : public role_core {
   transfer_slots slots_;
   std::map<device_id, device_entry> devices_;
   std::set<device_id> wants_snapshot_;
+  std::shared_ptr<const access::artefact_keys> keys_;
+  time_point keys_at_;
+  std::string last_failure_;
   counters count_;
 };
 

@@ -9,14 +9,18 @@
 //
 // Reports repeat, so any control message may get lost. Transfers are pulled and bounded in number;
 // a slow, dead or failing device delays nobody. A device of another line is counted and left alone.
+// Every artefact is signed here, by a key that devices trust; a device whose list of trusted keys is
+// older than ours is first told what follows it (trust_statement), and only then offered anything.
 // Version 0 needs no bytes: the offer of an empty snapshot of it sends a device back to its base.
 // Thread contract: that of role_core.
 #pragma once
 
+#include "actors/access/artefact_keys.hpp"
 #include "actors/deployer/transfer_slots.hpp"
 #include "actors/role.hpp"
 #include "kernels/delta/layout.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace freshet::actors {
@@ -34,6 +38,9 @@ struct deployer_options {
   transfer_slots::options transfers;
   duration retry_after = std::chrono::seconds(1);  ///< after a failed snapshot; doubles with each
   duration retry_cap = std::chrono::seconds(60);
+  /// The keys that sign, as they are now: asked for about once a second, the same pointer while nothing
+  /// has changed; null when they cannot be read at present. Empty: nothing is signed, for tests.
+  std::function<std::shared_ptr<const access::artefact_keys>()> keys;
 };
 
 /// Fails on a layout or options that make no sense.

@@ -2,6 +2,7 @@
 
 #include "actors/offer_content.hpp"
 #include "kernels/delta/refresh.hpp"
+#include "kernels/delta/signed_artefact.hpp"
 
 #include <utility>
 
@@ -44,7 +45,8 @@ result<artefact_ref> version_store::check_step(const topology::version_committed
   if (made.result_hash != committed.result) return error{errc::hash_mismatch, "the update promises other values"};
   std::vector<float> values = values_;
   FRESHET_TRY(delta::apply_artefact(made, settings_.parts, settings_.line, at_.number, values));
-  artefact_ref step = store(made, committed.artefact);
+  FRESHET_TRY_ASSIGN(host_tensor bytes, sealed(committed.artefact));
+  artefact_ref step = store(made, std::move(bytes));
   made.payload.clear();
   label_ = std::move(made);
   return step;
@@ -104,7 +106,27 @@ result<void> version_store::make_snapshot() {
   FRESHET_TRY_ASSIGN(const delta::artefact made,
                      delta::make_snapshot(settings_.parts, base_, values_, newest_->number, std::move(label)));
   FRESHET_TRY_ASSIGN(auto bytes, delta::encode_artefact(made));
-  snapshot_ = store(made, host_tensor::of(std::move(bytes)));
+  FRESHET_TRY_ASSIGN(host_tensor travelling, sealed(host_tensor::of(std::move(bytes))));
+  snapshot_ = store(made, std::move(travelling));
+  return {};
+}
+
+result<host_tensor> version_store::sealed(const host_tensor& bytes) const {
+  if (!signer_) return bytes;
+  FRESHET_TRY_ASSIGN(auto out, delta::sign_artefact({bytes.data(), bytes.bytes()}, *signer_));
+  return host_tensor::of(std::move(out));
+}
+
+result<void> version_store::sign_with(const delta::signing_key& key) {
+  signer_ = key;
+  snapshot_.reset();
+  for (artefact_ref& step : chain_) {
+    FRESHET_TRY_ASSIGN(host_tensor bytes, sealed(step->bytes));
+    auto anew = std::make_shared<stored_artefact>(*step);
+    anew->content = hash_content(bytes.data(), bytes.bytes());
+    anew->bytes = std::move(bytes);
+    step = std::move(anew);
+  }
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
 #include "kernels/delta/artefact.hpp"
+#include "kernels/delta/ed25519.hpp"
 #include "kernels/delta/layout.hpp"
 #include "topology/message/updates.hpp"
 
@@ -59,6 +60,8 @@ class version_store {
   /// this version does not follow the former one by a good update (a distiller that restarted);
   /// jump_reason() says why. Errors: not of this line, or values that are not what they claim.
   result<news> commit(const topology::version_committed& committed);
+  /// Everything that leaves here is signed by this key from now on, what is kept included.
+  result<void> sign_with(const delta::signing_key& key);
   [[nodiscard]] const std::string& jump_reason() const noexcept { return jump_reason_; }
 
   /// Nothing until the first commit.
@@ -68,11 +71,14 @@ class version_store {
   [[nodiscard]] const artefact_ref& snapshot() const noexcept { return snapshot_; }
   result<void> make_snapshot();
 
+  /// The update that led to newest(); null after a jump.
+  [[nodiscard]] artefact_ref last_step() const { return chain_.empty() ? nullptr : chain_.back(); }
   [[nodiscard]] std::size_t steps() const noexcept { return chain_.size(); }
   [[nodiscard]] std::uint64_t chain_bytes() const noexcept;
 
  private:
   result<artefact_ref> check_step(const topology::version_committed& committed);
+  [[nodiscard]] result<host_tensor> sealed(const host_tensor& bytes) const;
 
   options settings_;
   std::vector<float> base_;
@@ -83,6 +89,7 @@ class version_store {
   artefact_ref snapshot_;
   delta::artefact label_;  ///< window, teacher and metrics of the newest update
   std::string jump_reason_;
+  std::optional<delta::signing_key> signer_;
 };
 
 }  // namespace freshet::actors

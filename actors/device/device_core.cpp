@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/access/private_file.hpp"
 #include "actors/device/answerer.hpp"
 #include "actors/device/device_state.hpp"
 #include "actors/device/stream_clock.hpp"
@@ -50,6 +51,7 @@ class device_core final : public role_core {
 
   void handle(const address& from, const any_message& m, time_point now, outbox& out) override {
     if (receiver_->handle(from, m, now, out)) {
+      keep_trust(now, out);
       report_refusals(now, out);
     } else if (const auto* asked = std::get_if<topology::pace>(&m)) {
       if (auto ok = take_pace(from, *asked); !ok) refuse(from, m, ok.err(), out);
@@ -162,6 +164,7 @@ class device_core final : public role_core {
     o.parts = student.layout();
     o.line = student.line();
     o.base = student.base_values();
+    o.trusted = options_.trusted;
     receiver_.emplace(std::move(o), active, number);
     if (sane.size() > 1) receiver_->restore_previous(std::move(sane[1]));
     if (state_) out.log(log_level::info, "begins with version " + std::to_string(number.value));
@@ -189,6 +192,19 @@ class device_core final : public role_core {
     if (!state_ || next <= reserved_) return;
     const auto ten_seconds = static_cast<std::uint64_t>(options_.samples_per_second * 10);
     keep_position(next + std::max(least_positions_reserved, ten_seconds), out);
+  }
+
+  // The file may fail: then the next life follows the statements once more.
+  void keep_trust(time_point now, outbox& out) {
+    const auto& list = receiver_->trusted();
+    if (!list || list == options_.trusted) return;
+    options_.trusted = list;
+    out.log(log_level::info, "list " + std::to_string(list->serial) + " of trusted artefact keys is in force");
+    if (!options_.trusted_keys.empty()) {
+      const auto kept = access::write_private_file(options_.trusted_keys, delta::text_of(*list), access::existing::replace);
+      if (!kept) state_fault(kept.err(), out);
+    }
+    send_report(now, out);
   }
 
   // --- updates --------------------------------------------------------------------------------
@@ -372,6 +388,16 @@ result<std::unique_ptr<role_core>> make_device(device_options options) {
   }
   FRESHET_TRY_ASSIGN(std::vector<stream_phase> phases, options.stream());
   FRESHET_TRY_ASSIGN(phase_stream stream, phase_stream::make(std::move(phases), options.samples_per_phase));
+  if (!options.trusted_keys.empty()) {
+    const std::string file = options.trusted_keys.string();
+    const auto text = access::read_private_file(options.trusted_keys);
+    if (!text && text.err().code == errc::not_found) {
+      return error{errc::not_found, file + ", which says whose artefacts the device takes; `freshet keys join` brings it, "
+                                           "or `freshet keys list --artefacts` prints it"};
+    }
+    if (!text) return text.err();
+    FRESHET_TRY_ASSIGN(options.trusted, delta::read_trust_list(*text, file));
+  }
   std::optional<device_state> state;
   if (!options.state_dir.empty()) {
     FRESHET_TRY_ASSIGN(state, device_state::open(options.state_dir, student.line(), student.layout().total()));

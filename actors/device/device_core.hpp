@@ -20,6 +20,7 @@
 #include "actors/device/phase_stream.hpp"
 #include "actors/role.hpp"
 #include "kernels/base/ids.hpp"
+#include "kernels/delta/trust.hpp"
 #include "kernels/model/lora.hpp"
 
 namespace freshet::actors {
@@ -42,6 +43,10 @@ struct device_options {
   /// Active and previous version and the position in the stream live here; empty: a restart begins at
   /// version 0 and position 0, and the cloud drops the positions that it knows.
   std::filesystem::path state_dir;
+  /// Whose artefacts are taken: this file, which is written anew when the list goes on (and must be there),
+  /// or else this list. With neither, signatures are not looked at: for tests.
+  std::filesystem::path trusted_keys;
+  std::optional<delta::trust_list> trusted;
 };
 
 /// Fails when an option makes no sense, the student cannot be loaded, its values are not sane, or

@@ -3,6 +3,7 @@
 #include "actors/offer_content.hpp"
 #include "actors/refusal.hpp"
 #include "kernels/delta/artefact.hpp"
+#include "kernels/delta/signed_artefact.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -46,17 +47,35 @@ bool update_receiver::handle(const topology::address& from, const topology::any_
                              outbox& out) {
   const auto* offer = std::get_if<artefact_offer>(&m);
   const auto* chunk = std::get_if<artefact_chunk>(&m);
-  if (offer == nullptr && chunk == nullptr) return false;
+  const auto* statement = std::get_if<topology::trust_statement>(&m);
+  if (offer == nullptr && chunk == nullptr && statement == nullptr) return false;
   if (from != options_.deployer) {
     refuse(from, m,
            error{errc::invalid_argument, "updates come from " + options_.deployer.text() + ", not from " + from.text()},
            out);
+  } else if (statement != nullptr) {
+    take_statement(*statement);
   } else if (offer != nullptr) {
     consider(*offer, now, out);
   } else {
     take_chunk(*chunk, now, out);
   }
   return true;
+}
+
+void update_receiver::take_statement(const topology::trust_statement& statement) {
+  if (!options_.trusted || statement.bytes.type() != dtype::u8) return;
+  const std::vector<std::uint8_t> bytes(statement.bytes.data(), statement.bytes.data() + statement.bytes.bytes());
+  auto next = delta::follow_statement(bytes, *options_.trusted);
+  if (next) {
+    options_.trusted = std::move(*next);
+    return;
+  }
+  // Statements repeat until the deployer hears of them: a late one is no news, a bad one is news once.
+  if (next.err().code == errc::wrong_base || bytes == refused_statement_) return;
+  refused_statement_ = bytes;
+  ++count_.refused;
+  last_failure_ = "refusal " + std::to_string(count_.refused) + ": list of artefact keys: " + next.err().text();
 }
 
 bool update_receiver::fits(const artefact_offer& offer, time_point now) const {
@@ -199,6 +218,7 @@ void update_receiver::finish(time_point now, outbox& out) {
 
 result<ready_update> update_receiver::apply(const transfer& whole) const {
   const artefact_offer& offer = whole.offer;
+  if (options_.trusted) FRESHET_TRY(delta::verify_artefact(whole.bytes, *options_.trusted));
   delta::artefact_limits limits;
   limits.payload_bytes = options_.max_artefact_bytes;
   FRESHET_TRY_ASSIGN(const delta::artefact made, delta::decode_artefact(whole.bytes, limits));
@@ -265,6 +285,7 @@ topology::device_report update_receiver::report() const {
   r.active = active_.number;
   r.active_hash = active_.hash;
   r.last_failure = last_failure_;
+  r.trusted = options_.trusted ? options_.trusted->serial : 0;
   return r;
 }
 

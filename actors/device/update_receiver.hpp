@@ -14,6 +14,7 @@
 #include "actors/role.hpp"
 #include "kernels/base/host_tensor.hpp"
 #include "kernels/delta/layout.hpp"
+#include "kernels/delta/trust.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -35,6 +36,9 @@ struct update_receiver_options {
   duration patience = std::chrono::seconds(1);      ///< without a chunk; then it asks again, later and later
   unsigned attempts = 3;                            ///< transfers of one artefact whose bytes hash wrongly
   duration refused_for = std::chrono::seconds(60);  ///< an artefact that failed is not pulled again before
+  /// Whose artefacts are taken; the deployer's statements carry the list on. Empty: signatures are
+  /// not looked at, for tests of the transfer alone.
+  std::optional<delta::trust_list> trusted;
 };
 
 /// A version's values f32 [N], ready to be swapped in.
@@ -49,7 +53,7 @@ class update_receiver {
   /// `values` f32 [N] are those of version `active`.
   update_receiver(update_receiver_options options, host_tensor values, version active);
 
-  /// Takes artefact_offer and artefact_chunk; false for everything else.
+  /// Takes artefact_offer, artefact_chunk and trust_statement; false for everything else.
   bool handle(const topology::address& from, const topology::any_message& m, time_point now, outbox& out);
   /// Asks again for what got lost.
   void tick(time_point now, outbox& out);
@@ -70,6 +74,7 @@ class update_receiver {
   [[nodiscard]] topology::device_report report() const;
   [[nodiscard]] const ready_update& active() const noexcept { return active_; }
   [[nodiscard]] const std::optional<ready_update>& previous() const noexcept { return previous_; }
+  [[nodiscard]] const std::optional<delta::trust_list>& trusted() const noexcept { return options_.trusted; }
 
   struct counters {
     std::uint64_t updates = 0;    ///< activated
@@ -108,6 +113,7 @@ class update_receiver {
   void consider(const topology::artefact_offer& offer, time_point now, outbox& out);
   [[nodiscard]] bool fits(const topology::artefact_offer& offer, time_point now) const;
   void begin(const topology::artefact_offer& offer, unsigned attempt, time_point now, outbox& out);
+  void take_statement(const topology::trust_statement& statement);
   void take_chunk(const topology::artefact_chunk& chunk, time_point now, outbox& out);
   void ask(outbox& out);
   void finish(time_point now, outbox& out);
@@ -122,6 +128,7 @@ class update_receiver {
   std::optional<pending> pending_;
   std::uint64_t applied_ = 0;  ///< artefact that made the active version; 0 = none
   std::deque<refusal> refusals_;
+  std::vector<std::uint8_t> refused_statement_;  ///< the last one: the deployer repeats itself
   std::string last_failure_;
   counters count_;
 };

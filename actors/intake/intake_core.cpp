@@ -55,7 +55,9 @@ class intake_core final : public role_core {
         journal_(keeper_.kept()),
         gate_(options_.expected_devices),
         leases_(options_.first_lease, options_.lease_timeout),
-        teachers_(options_.teachers) {}
+        teachers_(options_.teachers) {
+    if (options_.quota) quota_.emplace(*options_.quota);
+  }
 
   void start(time_point now, outbox& out) override {
     for (const journal::held_entry& entry : journal_.pending()) {
@@ -83,6 +85,7 @@ class intake_core final : public role_core {
 
   void tick(time_point now, outbox& out) override {
     keeper_.tick(now, out);
+    if (quota_) quota_->advance(now);
     for (auto it = senders_.begin(); it != senders_.end();) {
       const bool gone = it->second.held == 0 && now - it->second.heard > sender_forgotten_after;
       it = gone ? senders_.erase(it) : std::next(it);
@@ -98,6 +101,7 @@ class intake_core final : public role_core {
   std::uint32_t capacity(const address& from) const override {
     if (from == options_.distiller) return confirmation_credit;
     if (keeper_.failing()) return 0;
+    if (quota_ && !quota_->may_send(from)) return 0;
     const auto it = senders_.find(from);
     const std::size_t known = senders_.size() + (it == senders_.end() ? 1 : 0);
     const std::size_t sharing = std::max({std::size_t{1}, known, options_.expected_devices.size()});
@@ -134,6 +138,10 @@ class intake_core final : public role_core {
                        {"tick", gate_.closed()},
                        {"ticks_open", gate_.open()},
                        {"ticks_closed", count_.ticks_closed}};
+    if (quota_) {
+      all["over_quota_batches"] = quota_->refused();
+      all["over_quota_devices"] = quota_->waiting();
+    }
     return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
@@ -169,6 +177,11 @@ class intake_core final : public role_core {
   }
 
   void accept(const address& from, const any_message& m, const uts_batch& batch, time_point now, outbox& out) {
+    if (quota_) {
+      // Before anything is decoded: what a batch costs is what it claims.
+      auto ok = quota_->admit(from, batch, options_.limits.payload_bytes, now);
+      if (!ok) return refuse_batch(from, m, ok.err(), out);
+    }
     if (auto ok = check_batch(batch, options_.limits); !ok) return refuse_for_good(from, m, batch, ok.err(), out);
     const bool paced = batch.tick > 0;
     if (paced) {
@@ -229,6 +242,10 @@ class intake_core final : public role_core {
                                     std::to_string(journal_.bytes()) + "; the limit is " +
                                     std::to_string(options_.queue_bytes)};
     }
+    if (quota_ && !quota_->has_room(batch.device, fresh_count, bytes)) {
+      count_.shed_samples += fresh_count;
+      return {errc::overloaded, "device " + std::to_string(batch.device.value) + " fills its share of what is kept"};
+    }
     const sequence first = kept.samples.front().position;
     FRESHET_TRY_ASSIGN(const std::uint64_t entry, keeper_.append(std::move(kept), now, out));
     for (std::size_t i = 0; i < fresh.size(); ++i) {
@@ -236,6 +253,7 @@ class intake_core final : public role_core {
     }
     ++by.held;
     held_.emplace(entry, held{from, fresh_count});
+    if (quota_) quota_->hold(entry, batch.device, fresh_count, bytes);
     ++count_.batches;
     count_.samples += fresh_count;
     count_.bytes += bytes;
@@ -316,6 +334,7 @@ class intake_core final : public role_core {
     held_samples_ -= samples;
     if (it->second.by) --senders_[*it->second.by].held;
     held_.erase(it);
+    if (quota_) quota_->release(entry);
     return samples;
   }
 
@@ -387,6 +406,7 @@ class intake_core final : public role_core {
   std::deque<leased_work> ready_;  ///< to be leased, in order
   std::map<address, sender> senders_;
   std::map<std::uint64_t, held> held_;  ///< entries accepted and not learned
+  std::optional<device_quota> quota_;
   std::set<errc> logged_refusals_;
   std::size_t held_samples_ = 0;
   counters count_;

@@ -15,10 +15,12 @@
 #pragma once
 
 #include "actors/intake/batch_check.hpp"
+#include "actors/intake/device_quota.hpp"
 #include "actors/intake/journal.hpp"
 #include "actors/role.hpp"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace freshet::actors {
@@ -36,6 +38,8 @@ struct intake_options {
   /// The distiller knows leases by number: draw this anew for every life.
   std::uint64_t first_lease = 1;
   batch_limits limits;
+  /// Of each device. Empty where a bench paces the devices: then speed is what is measured.
+  std::optional<quota_limits> quota;
 };
 
 /// Fails when an option makes no sense. `kept` is what a former life accepted and did not finish.

@@ -178,7 +178,10 @@ std::optional<received> receive(zmq::socket_t& socket, bool from_router, std::si
     if (!part.more() || !read_part(socket, part)) return r;
   }
   // Absent on plain links, where the C function says so without an exception.
-  if (const char* user = zmq_msg_gets(part.handle(), "User-Id"); user != nullptr) r.user_id = user;
+  if (const char* user = zmq_msg_gets(part.handle(), "User-Id"); user != nullptr) {
+    r.user_id = user;
+    if (const char* address = zmq_msg_gets(part.handle(), "Peer-Address"); address != nullptr) r.peer_address = address;
+  }
   // One holder for all frames: they live and die together, and small ones lie within the holder,
   // so tensors are made only once it is complete.
   auto holder = std::make_shared<std::vector<zmq::message_t>>();

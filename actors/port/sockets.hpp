@@ -46,6 +46,7 @@ send_outcome send(zmq::socket_t& socket, const std::string* routing_id, const st
 struct received {
   std::string routing_id;               ///< empty from a dealer
   std::string user_id;                  ///< the peer's key in hexadecimal digits; empty on plain links
+  std::string peer_address;             ///< of a peer with a key
   std::vector<host_tensor> frames;      ///< share the memory of the ZeroMQ messages
   std::uint64_t wire_bytes = 0;         ///< of all frames, also of those beyond the limit
   bool too_many_frames = false;         ///< the rest was read and dropped

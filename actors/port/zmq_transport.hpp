@@ -22,6 +22,8 @@ class zmq_transport final : public rt::transport {
 
   /// For tests and benchmarks that speak raw ZeroMQ to a node of this process over inproc.
   [[nodiscard]] socket_context& context() { return *context_; }
+  /// For what stands beside the nodes of this process: the enrolment desk.
+  [[nodiscard]] std::shared_ptr<socket_context> shared_context() const { return context_; }
 
  private:
   std::shared_ptr<socket_context> context_;

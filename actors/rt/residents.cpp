@@ -3,6 +3,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace freshet::rt {
 
@@ -38,7 +39,11 @@ void residents::replace(town all, std::set<topology::address> open_to_consoles) 
 bool residents::may_say(const topology::address& from, const topology::address& to,
                         const topology::any_message& m) const {
   std::lock_guard lock(mutex_);
-  if (topology::is_console_name(from.node)) return to.role == port_role || open_to_consoles_.count(to) > 0;
+  if (topology::is_console_name(from.node)) {
+    // It asks; figures are reported by those who have some.
+    if (std::holds_alternative<topology::role_report>(m)) return false;
+    return to.role == port_role || open_to_consoles_.count(to) > 0;
+  }
   const auto home = all_.find(from.node);
   if (home == all_.end()) return false;
   if (from.role != port_role && home->second.roles.count(from.role) == 0) return false;

@@ -31,6 +31,11 @@ class assembled : public ::testing::Test {
     EXPECT_TRUE(loaded.ok()) << loaded.err().text();
     return std::move(*loaded);
   }
+  static assembly_options keyed() {
+    assembly_options o;
+    o.artefact_keys = std::make_shared<const access::artefact_keys>(access::artefact_keys::draw());
+    return o;
+  }
   static std::vector<std::string> names(const rt::node_options& o) {
     std::vector<std::string> out;
     for (const auto& r : o.roles) out.push_back(r.name);
@@ -41,7 +46,7 @@ class assembled : public ::testing::Test {
 };
 
 TEST_F(assembled, the_built_in_topology_gives_all_that_its_nodes_need) {
-  assembly parts(graph(), {});
+  assembly parts(graph(), keyed());
   const auto cloud = parts.node("cloud");
   ASSERT_TRUE(cloud.ok()) << cloud.err().text();
   EXPECT_EQ(names(*cloud),
@@ -68,7 +73,7 @@ TEST_F(assembled, the_built_in_topology_gives_all_that_its_nodes_need) {
 }
 
 TEST_F(assembled, cloud_and_devices_agree_on_the_line) {
-  assembly parts(graph(), {});
+  assembly parts(graph(), keyed());
   auto cloud = parts.node("cloud");
   auto edge = parts.node("edge-1");
   ASSERT_TRUE(cloud.ok());
@@ -91,7 +96,7 @@ TEST_F(assembled, cloud_and_devices_agree_on_the_line) {
 }
 
 TEST_F(assembled, an_unknown_node_is_answered_with_those_that_exist) {
-  assembly parts(graph(), {});
+  assembly parts(graph(), keyed());
   const auto got = parts.node("cluod");
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.err().code, errc::not_found);
@@ -103,7 +108,7 @@ TEST_F(assembled, an_unknown_node_is_answered_with_those_that_exist) {
 TEST_F(assembled, a_model_folder_that_is_missing_is_named_with_the_role_that_wants_it) {
   const auto refused = [&](const char* folder, const char* node, const char* role) {
     std::filesystem::rename(models() / folder, models() / "elsewhere");
-    assembly parts(graph(), {});
+    assembly parts(graph(), keyed());
     const auto got = parts.node(node);
     EXPECT_FALSE(got.ok()) << folder;
     if (!got.ok()) {
@@ -122,7 +127,7 @@ TEST_F(assembled, adapter_targets_that_the_student_does_not_have_are_an_error) {
   for (auto& role : wrong.roles) {
     if (auto* s = std::get_if<config::distiller_settings>(&role.settings)) s->lora_targets = {"no_such_proj"};
   }
-  assembly parts(std::move(wrong), {});
+  assembly parts(std::move(wrong), keyed());
   const auto got = parts.node("cloud");
   ASSERT_FALSE(got.ok());
   EXPECT_NE(got.err().text().find("no_such_proj"), std::string::npos) << got.err().text();
@@ -135,7 +140,7 @@ TEST_F(assembled, self_training_needs_no_teacher_and_gives_no_features) {
       if (auto* s = std::get_if<config::teacher_settings>(&role.settings)) s->kind = "self";
       if (auto* s = std::get_if<config::distiller_settings>(&role.settings)) s->terms.visual_qkd = qkd;
     }
-    return assembly(std::move(g), {}).node("cloud");
+    return assembly(std::move(g), keyed()).node("cloud");
   };
   std::filesystem::remove_all(models() / "teacher");
   const auto plain = with_self(0);

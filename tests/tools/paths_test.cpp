@@ -1,6 +1,7 @@
 #include "tools/freshet/paths.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -21,6 +22,29 @@ class paths : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
   std::string folder_;
 };
+
+unsigned mode_of(const std::string& path) {
+  struct stat found {};
+  EXPECT_EQ(::stat(path.c_str(), &found), 0) << path;
+  return found.st_mode & 07777U;
+}
+
+TEST_F(paths, folders_and_files_are_for_their_user_only) {
+  const mode_t before = ::umask(0);
+  ASSERT_TRUE(make_folder(folder_ + "/state/edge/").ok());
+  ASSERT_TRUE(make_folder(folder_ + "/state").ok());
+  ASSERT_TRUE(write_file(folder_ + "/state/freshet.toml", "x").ok());
+  const auto lock = state_lock::take(folder_ + "/state");
+  ASSERT_TRUE(lock.ok());
+  // What others of this process make, sockets and logs among it.
+  make_files_private();
+  std::ofstream(folder_ + "/state/edge/log") << "x";
+  ASSERT_EQ(::umask(before), mode_t{0077});
+  EXPECT_EQ(mode_of(folder_ + "/state"), 0700U);
+  EXPECT_EQ(mode_of(folder_ + "/state/edge"), 0700U);
+  for (const char* file : {"/state/freshet.toml", "/state/lock", "/state/edge/log"}) EXPECT_EQ(mode_of(folder_ + file), 0600U) << file;
+  EXPECT_FALSE(make_folder(folder_ + "/state/freshet.toml/below").ok());
+}
 
 TEST_F(paths, one_daemon_a_state_folder) {
   auto first = state_lock::take(folder_);

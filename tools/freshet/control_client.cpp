@@ -1,6 +1,5 @@
 #include "tools/freshet/control_client.hpp"
 
-#include "actors/assembly/node_host.hpp"
 #include "actors/port/inbound.hpp"
 #include "actors/port/sockets.hpp"
 #include "actors/rt/transport.hpp"
@@ -83,7 +82,7 @@ result<control_client> control_client::open(const topology::graph& graph) {
     return error{errc::not_found, graph.file + ": node " + name + ", which decides on changes, listens nowhere"};
   auto s = std::make_unique<state>();
   s->self = {"console-" + std::to_string(::getpid()), "console"};
-  s->control = {name, actors::control_role};
+  s->control = {name, topology::control_role};
   s->endpoint = node->listen.front();
   s->life = epoch(static_cast<std::uint64_t>(clock::now().time_since_epoch().count()) | 1U);
   s->socket = port::make_dealer(s->context, s->limits, port::routing_id_of(s->self.node, s->life));

@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   add_check(app, chosen);
   add_change(app, chosen);
   add_config(app, chosen);
+  add_keys(app, chosen);
   add_pretrain(app, chosen);
   add_bench(app, chosen);
 

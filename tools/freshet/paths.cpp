@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -62,16 +63,24 @@ result<std::string> find_models() {
 
 std::string document_in(const std::string& state_dir) { return state_dir + "/freshet.toml"; }
 
+void make_files_private() { ::umask(0077); }
+
 result<void> make_folder(const std::string& path) {
-  std::error_code code;
-  fs::create_directories(path, code);
-  if (code) return error{errc::io, path + ": " + code.message()};
+  fs::path above;
+  for (const auto& part : fs::path(path)) {
+    above /= part;
+    if (::mkdir(above.c_str(), 0700) == 0) continue;
+    const int number = errno;
+    std::error_code code;
+    // An empty part stands behind a closing slash.
+    if (!fs::is_directory(above, code)) return error{errc::io, above.string() + ": " + std::strerror(number)};
+  }
   return {};
 }
 
 result<void> write_file(const std::string& path, const std::string& text) {
   const std::string temporary = path + ".new";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return system_error(temporary);
   std::size_t done = 0;
   while (done < text.size()) {
@@ -96,7 +105,7 @@ result<void> write_file(const std::string& path, const std::string& text) {
 
 result<state_lock> state_lock::take(const std::string& state_dir) {
   const std::string path = state_dir + "/lock";
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return system_error(path);
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     ::close(file);

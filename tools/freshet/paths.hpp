@@ -19,6 +19,9 @@ namespace freshet::cli {
 /// The document of the daemon that has this state folder.
 [[nodiscard]] std::string document_in(const std::string& state_dir);
 
+/// From now on what this process makes is for its user only: state, sockets, logs.
+void make_files_private();
+/// With those above it that are missing, for this user only (0700).
 result<void> make_folder(const std::string& path);
 /// Replaces the file as a whole or not at all.
 result<void> write_file(const std::string& path, const std::string& text);

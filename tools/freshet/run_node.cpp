@@ -5,16 +5,18 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 
 #include "actors/assembly/node_host.hpp"
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/node.hpp"
 #include "actors/rt/system.hpp"
+#include "tools/freshet/enrolment_desk.hpp"
 #include "tools/freshet/log.hpp"
 #include "tools/freshet/node_list.hpp"
+#include "tools/freshet/paths.hpp"
 #include "tools/freshet/service/drain.hpp"
 #include "tools/freshet/service/node_service.hpp"
 #include "topology/graph/load.hpp"
@@ -25,7 +27,7 @@ namespace {
 
 /// Makes CONTROL anew for each of its lives: what it knows is in the state folder.
 rt::core_factory control_of(const topology::graph& graph, std::shared_ptr<spdlog::logger> log) {
-  return [state = graph.state_dir, self = topology::address{topology::control_node(graph), actors::control_role},
+  return [state = graph.state_dir, self = topology::address{topology::control_node(graph), topology::control_role},
           log]() -> std::unique_ptr<actors::role_core> {
     actors::control_options options;
     options.self = self;
@@ -60,14 +62,13 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   // Heavy roles have threads of their own; more threads inside a tensor operation would fight them.
   at::set_num_threads(static_cast<int>(spec->threads));
   at::set_num_interop_threads(1);
-  std::error_code failed;
-  std::filesystem::create_directories(graph.state_dir, failed);
-  if (failed) {
-    std::cerr << "freshet: state_dir " << graph.state_dir << ": " << failed.message() << '\n';
+  if (const auto made = make_folder(graph.state_dir + "/" + node); !made) {
+    std::cerr << "freshet: state_dir: " << made.err().text() << '\n';
     return exit_failed;
   }
+  const auto log = make_log(graph.logging, node);
   rt::system_options engine_options;
-  engine_options.log = make_log(graph.logging, node);
+  engine_options.log = log;
   rt::system engine(engine_options);
   port::zmq_transport links;
   actors::node_host_options options;
@@ -93,6 +94,15 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
     return exit_failed;
   }
   node_service& seen = *service.value();
+  std::unique_ptr<port::enrolment_server> desk;
+  if (!spec->enrol.empty()) {
+    auto opened = open_desk(graph, *spec, links.shared_context(), log);
+    if (!opened.ok()) {
+      std::cerr << "freshet: node " << node << ": " << opened.err().text() << '\n';
+      return exit_failed;
+    }
+    desk = std::move(opened).value();
+  }
   engine_options.log->info("node {} runs", node);
   if (!seen.front().address().empty()) engine_options.log->info("/livez, /readyz and /metrics are at {}", seen.front().address());
   while (!how.stop.wait_for(std::chrono::milliseconds(200)) && !given_up.load() && !alive.failed()) {

@@ -93,6 +93,11 @@ class planner {
       if (now_.find_node(node.name) != nullptr && peers_of(now_, node.name) != peers_of(wanted_, node.name))
         touched_.insert(node.name);
     }
+    // Who accepts connections must know who comes and who goes.
+    const bool people = std::any_of(plan_.steps.begin(), plan_.steps.end(),
+                                    [](const plan_step& s) { return s.kind != step_kind::restart_role; });
+    for (const node_spec& node : wanted_.nodes)
+      if (people && !node.listen.empty() && now_.find_node(node.name) != nullptr) touched_.insert(node.name);
     plan_.nodes.assign(touched_.begin(), touched_.end());
     return std::move(plan_);
   }

@@ -31,7 +31,7 @@ struct change_plan {
   std::vector<plan_step> steps;
   /// What stands against it, each as a sentence. A plan with any is not carried out.
   std::vector<std::string> refusals;
-  /// Nodes that have something to do, or new peers; of either graph.
+  /// Nodes that have something to do, new peers, or newcomers to let in; of either graph.
   std::vector<std::string> nodes;
 
   [[nodiscard]] bool empty() const { return steps.empty() && refusals.empty(); }
@@ -39,6 +39,10 @@ struct change_plan {
 
 /// Both graphs are known to be right (load.hpp).
 [[nodiscard]] change_plan plan_change(const graph& now, const graph& wanted);
+
+/// What every node has beside its port, and one node has: names that no role of a topology may take.
+inline constexpr const char* agent_role = "agent";
+inline constexpr const char* control_role = "control";
 
 /// The node whose CONTROL role decides on changes: that of stats, or else of intake.
 [[nodiscard]] std::string control_node(const graph& g);

@@ -121,6 +121,9 @@ role_image image_of(const graph& g, const node_spec& node) {
   for (const std::string& endpoint : node.listen) listen += (listen.empty() ? "" : " ") + endpoint;
   out["nodes.listen"] = listen;
   out["nodes.threads"] = std::to_string(node.threads);
+  out["nodes.public_key"] = node.public_key;
+  out["nodes.enrol"] = node.enrol;
+  collect(out, "service", g.service);
   out["nodes.insecure"] = node.insecure ? "true" : "false";
   const auto stats = g.stats();
   out["reports to"] = stats ? stats->text() : "nobody";

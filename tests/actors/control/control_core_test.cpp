@@ -113,11 +113,14 @@ TEST_F(control, adds_a_device) {
   EXPECT_EQ(said["revision"], 2);
   EXPECT_EQ(said["state"], "preparing");
   EXPECT_THAT(published, ElementsAre("cloud 1", "edge-1 1", "edge-2 1", "edge-3 waits 2"));
-  EXPECT_THAT(orders(), ElementsAre("edge-3/agent 2 prepare"));
+  EXPECT_THAT(orders(), ElementsAre("cloud/agent 2 prepare", "edge-3/agent 2 prepare"));
+  hear("cloud", 2, 1, true);
   hear("edge-3", 2, 0, false);
-  EXPECT_THAT(orders(), ElementsAre("edge-3/agent 2 become"));
+  EXPECT_THAT(orders(), ElementsAre("cloud/agent 2 become", "edge-3/agent 2 become"));
+  hear("cloud", 0, 2, false);
   hear("edge-3", 0, 2, false);
-  EXPECT_THAT(orders(), ElementsAre("edge-3/agent 2 finish"));
+  EXPECT_THAT(orders(), ElementsAre("cloud/agent 2 finish", "edge-3/agent 2 finish"));
+  hear("cloud", 0, 2, true);
   hear("edge-3", 0, 2, true);
   EXPECT_EQ(ask("change", {{"revision", 2}})["state"], "applied");
   EXPECT_THAT(published, ElementsAre("cloud 2", "edge-1 2", "edge-2 2", "edge-3 2"));
@@ -191,9 +194,9 @@ TEST_F(control, killed_while_switching_it_goes_on) {
 TEST_F(control, goes_back_to_an_older_revision) {
   live();
   ask("apply", {{"text", document(1)}});
-  for (const bool finished : {false, true}) hear("edge-2", 2, finished ? 2 : 1, finished);
-  hear("edge-2", 0, 2, false);
-  hear("edge-2", 0, 2, true);
+  for (const char* node : {"cloud", "edge-2"}) hear(node, 2, 1, true);
+  for (const bool finished : {false, true})
+    for (const char* node : {"cloud", "edge-2"}) hear(node, 0, 2, finished);
   ASSERT_EQ(ask("change", {{"revision", 2}})["state"], "applied");
   const json back = ask("apply", {{"revision", 1}, {"who", "ada"}});
   EXPECT_EQ(back["revision"], 3);

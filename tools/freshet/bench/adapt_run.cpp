@@ -222,6 +222,8 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
   if (bench.ticks == 0) return error{errc::invalid_argument, "the stream is shorter than one tick"};
   actors::assembly_options assembling;
   assembling.bench = [bench, progress] { return std::make_unique<actors::bench_core>(bench, progress); };
+  // As in a fleet: the bytes that are counted include signatures.
+  assembling.artefact_keys = std::make_shared<const access::artefact_keys>(access::artefact_keys::draw());
   actors::assembly parts(graph, assembling);
 
   adapt_outcome out;

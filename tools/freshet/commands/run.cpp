@@ -10,6 +10,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@
 #include "tools/freshet/node_list.hpp"
 #include "tools/freshet/paths.hpp"
 #include "tools/freshet/process_signals.hpp"
+#include "tools/freshet/provision.hpp"
 #include "tools/freshet/run_node.hpp"
 #include "tools/freshet/service/launch_service.hpp"
 #include "tools/freshet/stats_client.hpp"
@@ -247,6 +249,22 @@ result<std::vector<node_command>> commands_of(const std::string& state_dir, cons
   return out;
 }
 
+/// What new nodes need on the disk before they start.
+result<void> provision_listed(const std::string& state_dir) {
+  FRESHET_TRY_ASSIGN(const auto listed, read_node_list(state_dir));
+  std::set<std::string> done;
+  for (const listed_node& node : listed) {
+    if (!node.await || !done.insert(node.document).second) continue;
+    topology_options pending;
+    pending.file = node.document;
+    pending.state_dir = state_dir;
+    pending.base_dir = node.base_dir;
+    FRESHET_TRY_ASSIGN(const auto topology, load_topology(pending));
+    FRESHET_TRY(provision(topology.graph));
+  }
+  return {};
+}
+
 int run_all(const run_options& options, const chosen_topology& topology) {
   const std::string& state = topology.graph.state_dir;
   if (const auto made = make_folder(state); !made) return report(made.err());
@@ -259,6 +277,7 @@ int run_all(const run_options& options, const chosen_topology& topology) {
   topology::graph graph = std::move(loaded).value();
   options.change(graph.logging);
   if (const auto wrong = unreachable_endpoint(graph)) return report(*wrong);
+  if (const auto made = provision(graph); !made) return report(made.err());
   std::vector<actors::wanted_node> first;
   for (const auto& node : graph.nodes)
     first.push_back({node.name, current->number, current->text, current->file, current->base_dir, false});
@@ -294,19 +313,22 @@ int run_all(const run_options& options, const chosen_topology& topology) {
   if (!front.address().empty()) launch.on_event("/livez, /readyz and /metrics are at " + front.address());
   std::optional<watcher> watch;
   if (graph.stats()) {
-    auto client = stats_client::open(graph);
-    if (!client) return report(client.err());
-    watch.emplace(graph, std::move(client).value(), drawn ? &screen : nullptr, launch.on_event);
-    launch.on_report = [&] {
-      front.figures(watch->look());
-      service.value()->progress(watch->line());
-    };
+    if (auto client = stats_client::open(graph); client.ok()) {
+      watch.emplace(graph, std::move(client).value(), drawn ? &screen : nullptr, launch.on_event);
+      launch.on_report = [&] {
+        front.figures(watch->look());
+        service.value()->progress(watch->line());
+      };
+    } else {
+      launch.on_event("no figures: " + client.err().text());
+    }
   }
   launch.wanted = [&, stamp = node_list_stamp(state)]() mutable -> std::optional<std::vector<node_command>> {
     reload.poll();
     const std::string now = node_list_stamp(state);
     if (now == stamp) return std::nullopt;
     stamp = now;
+    if (const auto made = provision_listed(state); !made) launch.on_event("keys of new nodes: " + made.err().text());
     auto changed = commands_of(state, options.log, common);
     if (!changed) {
       launch.on_event("the list of nodes is left as it was: " + changed.err().text());
@@ -352,6 +374,7 @@ void add_run(CLI::App& app, action& chosen) {
   command->add_option("--base-dir", options->topology.base_dir)->group("")->needs("--node");
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
+      make_files_private();
       auto topology = load_topology(options->topology);
       if (!topology) return report(topology.err());
       options->change(topology->graph.logging);
