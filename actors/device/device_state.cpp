@@ -52,6 +52,8 @@ result<device_state> device_state::open(std::filesystem::path folder, content_ha
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
   if (problem) return error{errc::io, folder.string() + ": cannot make this folder (" + problem.message() + ")"};
+  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, problem);
+  if (problem) return error{errc::io, folder.string() + ": cannot be kept for its owner only (" + problem.message() + ")"};
   model::remove_stale_temporaries(folder);
   return device_state(std::move(folder), line, values);
 }
