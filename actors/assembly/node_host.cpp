@@ -97,6 +97,8 @@ class node_host::state {
     made.on_give_up = options_.on_give_up;
     made.peers = peers_of(graph_);
     peers_ = made.peers;
+    for (const auto& [peer, endpoint] : made.peers)
+      if (std::string key = server_key_of(graph_, peer, endpoint); !key.empty()) made.security.servers[peer] = std::move(key);
     const topology::address control{topology::control_node(graph_), topology::control_role};
     made.roles.push_back(
         {topology::agent_role, [control, d = desk_] { return make_agent(control, d); }, rt::placement::shared, {}});

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "kernels/base/fault_point.hpp"
 #include "kernels/delta/layout.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/whole_file.hpp"
@@ -51,6 +52,9 @@ result<device_state> device_state::open(std::filesystem::path folder, content_ha
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
   if (problem) return error{errc::io, folder.string() + ": cannot make this folder (" + problem.message() + ")"};
+  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, problem);
+  if (problem) return error{errc::io, folder.string() + ": cannot be kept for its owner only (" + problem.message() + ")"};
+  model::remove_stale_temporaries(folder);
   return device_state(std::move(folder), line, values);
 }
 
@@ -100,6 +104,7 @@ device_state::restored device_state::restore() const {
 result<void> device_state::commit(const kept_version& next) const {
   const std::filesystem::path active = folder_ / active_name;
   std::error_code problem;
+  FRESHET_FAULT_POINT("device.commit.before");
   // Whatever dies in between: the version before this one is still there under one of both names.
   if (std::filesystem::exists(active, problem)) {
     std::filesystem::rename(active, folder_ / previous_name, problem);
@@ -107,6 +112,7 @@ result<void> device_state::commit(const kept_version& next) const {
       return {errc::io, active.string() + ": cannot keep it as the previous one (" + problem.message() + ")"};
     }
   }
+  FRESHET_FAULT_POINT("device.commit.half");
   return model::write_safetensors(active, {{"values", next.values}},
                                   {{"line", std::to_string(line_.value)},
                                    {"version", std::to_string(next.number.value)},

@@ -49,6 +49,8 @@ result<std::unique_ptr<distiller_store>> distiller_store::open(const std::filesy
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed) return error{errc::io, folder.string() + ": cannot make this folder (" + failed.message() + ")"};
+  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
+  if (failed) return error{errc::io, folder.string() + ": cannot be kept for its owner only (" + failed.message() + ")"};
   model::remove_stale_temporaries(folder);
   const std::filesystem::path file = folder / database_name;
   auto db = store::database::open(file, forms);

@@ -17,6 +17,7 @@ const store::database::migrations forms{
     "create table journal (id integer not null, next_entry integer not null);"
     "create table entry (number integer primary key, samples integer not null, bytes integer not null,"
     "                    batch blob not null);"
+    "create table probe (bytes blob not null);"
     "create table damaged (number integer primary key, batch blob);"
     // 64 positions a row: position = 64 * word + bit.
     "create table seen (device integer not null, word integer not null, bits integer not null,"
@@ -27,7 +28,7 @@ std::uint64_t number_of(device_id device) { return device.value; }
 }  // namespace
 
 struct durable_journal::statements {
-  store::statement add_entry, read_entry, erase_entry, advance, mark, forget_words, touch;
+  store::statement add_entry, read_entry, erase_entry, advance, mark, forget_words, occupy;
 };
 
 durable_journal::durable_journal(store::database db, options settings)
@@ -48,9 +49,9 @@ result<void> durable_journal::prepare() {
   FRESHET_TRY_ASSIGN(auto advance, db_.prepare("update journal set next_entry = ?"));
   FRESHET_TRY_ASSIGN(auto mark, db_.prepare("insert or replace into seen values (?, ?, ?)"));
   FRESHET_TRY_ASSIGN(auto forget_words, db_.prepare("delete from seen where device = ? and word < ?"));
-  FRESHET_TRY_ASSIGN(auto touch, db_.prepare("update journal set id = id"));
+  FRESHET_TRY_ASSIGN(auto occupy, db_.prepare("insert into probe values (zeroblob(?))"));
   sql_.reset(new statements{std::move(add_entry), std::move(read_entry), std::move(erase_entry), std::move(advance),
-                            std::move(mark), std::move(forget_words), std::move(touch)});
+                            std::move(mark), std::move(forget_words), std::move(occupy)});
   return {};
 }
 
@@ -191,8 +192,10 @@ result<void> durable_journal::set_aside(std::uint64_t entry) {
   return {};
 }
 
-result<void> durable_journal::probe() {
-  return db_.in_transaction([&] { return sql_->touch.run(); });
+result<void> durable_journal::probe(std::uint64_t batch_bytes) {
+  // Really written: pages that it takes are free for the batch afterwards.
+  FRESHET_TRY(db_.in_transaction([&] { return sql_->occupy.bind(batch_bytes).run(); }));
+  return db_.in_transaction([&] { return db_.run("delete from probe"); });
 }
 
 std::vector<journal::held_entry> durable_journal::pending() const {

@@ -37,7 +37,7 @@ class durable_journal final : public journal {
   result<void> erase(const std::vector<std::uint64_t>& entries) override;
   /// Into the table `damaged` of the same file.
   result<void> set_aside(std::uint64_t entry) override;
-  result<void> probe() override;
+  result<void> probe(std::uint64_t batch_bytes) override;
   [[nodiscard]] std::vector<held_entry> pending() const override;
   [[nodiscard]] std::uint64_t done_below() const override;
   [[nodiscard]] std::uint64_t bytes() const override { return bytes_; }

@@ -39,8 +39,8 @@ class journal {
   virtual result<void> erase(const std::vector<std::uint64_t>& entries) = 0;
   /// An entry that cannot be read is kept elsewhere, for people to look at, and held no more.
   virtual result<void> set_aside(std::uint64_t entry) = 0;
-  /// Whether append() can be expected to succeed.
-  virtual result<void> probe() = 0;
+  /// Whether a batch of that many bytes can be expected to be taken.
+  virtual result<void> probe(std::uint64_t batch_bytes) = 0;
   /// Entries held, by ascending numbers: what a new life has to go on with.
   [[nodiscard]] virtual std::vector<held_entry> pending() const = 0;
   /// Every entry below is learned and erased, whatever comes.

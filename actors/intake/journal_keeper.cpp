@@ -1,5 +1,8 @@
 #include "actors/intake/journal_keeper.hpp"
 
+#include "actors/intake/batch_check.hpp"
+
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -7,6 +10,7 @@ namespace freshet::actors {
 namespace {
 
 constexpr duration retry_every = std::chrono::seconds(1);
+constexpr std::uint64_t least_probe_bytes = std::uint64_t{64} << 10;
 
 }  // namespace
 
@@ -20,8 +24,10 @@ void journal_keeper::fail(const error& why, time_point now, outbox& out) {
 
 result<std::uint64_t> journal_keeper::append(topology::uts_batch batch, time_point now, outbox& out) {
   if (fault_) return error{errc::unavailable, "journal " + state()};
+  const std::uint64_t bytes = content_bytes(batch);
   auto entry = journal_->append(std::move(batch));
   if (entry.ok() || entry.err().code == errc::overloaded) return entry;
+  needed_bytes_ = std::max(needed_bytes_, bytes);
   fail(entry.err(), now, out);
   return error{errc::unavailable, "journal " + state()};
 }
@@ -51,9 +57,14 @@ void journal_keeper::erase(const std::vector<std::uint64_t>& entries, time_point
 void journal_keeper::tick(time_point now, outbox& out) {
   if (!fault_) return;
   if (now < retry_at_) return out.wake_after(retry_at_ - now);
-  auto done = unerased_.empty() ? journal_->probe() : journal_->erase({unerased_.begin(), unerased_.end()});
+  // Erasing comes first: it may make the room.
+  auto done = unerased_.empty() ? result<void>() : journal_->erase({unerased_.begin(), unerased_.end()});
+  if (done.ok()) {
+    unerased_.clear();
+    done = journal_->probe(needed_bytes_ + least_probe_bytes);
+  }
   if (!done.ok()) return fail(done.err(), now, out);
-  unerased_.clear();
+  needed_bytes_ = 0;
   fault_.reset();
   out.log(log_level::info, "journal takes again");
 }

@@ -40,6 +40,7 @@ class journal_keeper {
   std::unique_ptr<journal> journal_;
   std::set<std::uint64_t> unerased_;
   std::optional<error> fault_;
+  std::uint64_t needed_bytes_ = 0;  ///< of the largest batch that found no room
   time_point retry_at_{};
   std::uint64_t failures_ = 0;
   std::uint64_t damaged_ = 0;

@@ -25,7 +25,7 @@ class memory_journal final : public journal {
   [[nodiscard]] result<topology::uts_batch> read(std::uint64_t entry) const override;
   result<void> erase(const std::vector<std::uint64_t>& entries) override;
   result<void> set_aside(std::uint64_t entry) override { return erase({entry}); }
-  result<void> probe() override { return {}; }
+  result<void> probe(std::uint64_t) override { return {}; }
   [[nodiscard]] std::vector<held_entry> pending() const override;
   [[nodiscard]] std::uint64_t done_below() const override;
   [[nodiscard]] std::uint64_t bytes() const override { return bytes_; }

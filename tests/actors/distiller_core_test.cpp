@@ -12,6 +12,7 @@
 #include "kernels/delta/artefact.hpp"
 #include "kernels/model/line.hpp"
 #include "tests/support/fake_outbox.hpp"
+#include "tests/support/file_size_limit.hpp"
 #include "tests/support/patch_batches.hpp"
 #include "tests/support/tiny_student.hpp"
 
@@ -551,6 +552,96 @@ TEST_F(distiller, goes_on_where_it_was_after_a_restart) {
   EXPECT_EQ(delta::hash_values(request.mirror.as<float>(), request.mirror.items()), mirror);
   EXPECT_EQ(request.first_sample, 6U);
   EXPECT_EQ(core->committed(), version{2});
+}
+
+labelled_batch of_entry(labelled_batch batch, std::uint64_t number, std::uint64_t done_below = 1) {
+  batch.entry = {9, number, done_below};
+  return batch;
+}
+
+TEST_F(distiller, what_waits_for_a_refresh_outlives_a_crash_and_is_learned_once) {
+  folder_ = tiny_.folder() / "state";
+  {
+    const auto core = make();
+    learn(*core, of_entry(labels(1, 4), 1));
+    const auto confirmed = out_.take<leases_consumed>();
+    ASSERT_EQ(confirmed.size(), 1U);
+    EXPECT_EQ(confirmed[0], (leases_consumed{{1}, 9, {1}}));
+  }
+  const auto core = make();
+  EXPECT_EQ(stats(*core)["replay"], 4);
+  EXPECT_EQ(stats(*core)["fresh"], 4);
+  EXPECT_EQ(stats(*core)["trained_samples"], 4);
+  auto told = out_.take<leases_consumed>();
+  ASSERT_EQ(told.size(), 1U) << "intake may not have heard it";
+  EXPECT_EQ(told[0], (leases_consumed{{}, 9, {1}}));
+  // The same work under a lease of another life of the intake.
+  learn(*core, of_entry(labels(700, 4), 1));
+  told = out_.take<leases_consumed>();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0], (leases_consumed{{700}, 9, {1}}));
+  EXPECT_EQ(stats(*core)["trained_samples"], 4);
+  learn(*core, of_entry(labels(701, 2), 2, 2));
+  const auto request = relay(*core);
+  EXPECT_EQ(request.first_sample, 0U);
+  EXPECT_EQ(request.last_sample, 6U) << "four of before and two";
+  EXPECT_EQ(stats(*core)["fresh"], 0);
+  EXPECT_EQ(stats(*core)["remembered_entries"], 1) << "what the intake has erased needs no memory";
+}
+
+TEST_F(distiller, a_version_that_is_not_committed_is_told_to_nobody) {
+  folder_ = tiny_.folder() / "state";
+  const auto core = make();
+  learn(*core, of_entry(labels(1, 6), 1));
+  auto asked = out_.take<refresh_request>();
+  ASSERT_EQ(asked.size(), 1U);
+  {
+    const test::file_size_limit full(4096);
+    core->handle(compressor, squeeze(asked[0]), now_, out_);
+    for (int i = 0; i < 30; ++i) {
+      now_ += 500ms;
+      core->tick(now_, out_);
+      work_off(*core);
+    }
+    EXPECT_EQ(out_.count<version_committed>(), 0U);
+    EXPECT_EQ(stats(*core)["phase"], "committing");
+    EXPECT_EQ(stats(*core)["state"].get<std::string>().rfind("failing: ", 0), 0U);
+    EXPECT_EQ(out_.logged(log_level::error), 1U) << "said once";
+  }
+  EXPECT_EQ(make()->committed(), version{0}) << "as a process that dies now begins again";
+  now_ += 1s;
+  core->tick(now_, out_);
+  work_off(*core);
+  const auto told = out_.take<version_committed>();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].next, version{1});
+  EXPECT_EQ(stats(*core)["state"], "ok");
+  EXPECT_EQ(make()->committed(), version{1});
+}
+
+TEST_F(distiller, work_that_is_not_committed_is_not_confirmed) {
+  folder_ = tiny_.folder() / "state";
+  const auto core = make();
+  learn(*core, of_entry(labels(1, 2), 1));
+  EXPECT_EQ(out_.take<leases_consumed>().size(), 1U);
+  {
+    const test::file_size_limit full(4096);
+    learn(*core, of_entry(labels(2, 2), 2));
+    learn(*core, of_entry(labels(3, 2), 3));
+    for (int i = 0; i < 5; ++i) {
+      now_ += 1s;
+      core->tick(now_, out_);
+      work_off(*core);
+    }
+    EXPECT_EQ(out_.count<leases_consumed>(), 0U);
+    EXPECT_EQ(stats(*core)["queued"], 1) << "one at a time";
+    EXPECT_EQ(out_.count<refresh_request>(), 0U);
+  }
+  now_ += 1s;
+  work_off(*core);
+  EXPECT_EQ(out_.take<leases_consumed>().size(), 2U);
+  EXPECT_EQ(stats(*core)["trained_samples"], 6);
+  EXPECT_EQ(out_.count<refresh_request>(), 1U);
 }
 
 TEST_F(distiller, an_orderly_stop_keeps_what_was_learned_beyond_the_version) {

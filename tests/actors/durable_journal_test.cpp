@@ -275,6 +275,26 @@ TEST_F(durable, a_full_disk_is_a_clear_state_that_ends_by_itself) {
   EXPECT_EQ(j->read(j->pending()[0].number).value(), batch_of(1, {position}));
 }
 
+TEST_F(durable, a_folder_that_turns_read_only_is_no_end) {
+  auto core = std::move(*make_intake(intake_defaults(), open_journal(file())));
+  fake_outbox out;
+  core->start(at(0s), out);
+  {
+    const file_size_limit read_only(0);  // no byte of any file can be written
+    core->handle(filter(1), batch_of(1, {1}), at(1s), out);
+    EXPECT_EQ(out.count<samples_settled>(), 0U);
+    for (int s = 2; s < 6; ++s) core->tick(at(std::chrono::seconds(s)), out);
+    EXPECT_EQ(core->capacity(filter(1)), 0U);
+  }
+  core->tick(at(7s), out);
+  core->handle(filter(1), batch_of(1, {1}), at(7s), out);
+  EXPECT_EQ(out.take<samples_settled>().size(), 1U);
+  // A folder that was so from the start is refused with the file's name.
+  const auto nowhere = durable_journal::open(folder_.path() / "missing" / "journal.db");
+  ASSERT_FALSE(nowhere.ok());
+  EXPECT_NE(nowhere.err().context.find("missing/journal.db"), std::string::npos) << nowhere.err().text();
+}
+
 TEST_F(durable, what_has_no_room_stays_the_senders_and_what_is_broken_is_refused) {
   auto options = intake_defaults();
   options.queue_samples = 2;
