@@ -1,10 +1,10 @@
 #include "actors/rt/process_figures.hpp"
 
+#include <fstream>
+
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include <fstream>
 
 namespace freshet::rt {
 

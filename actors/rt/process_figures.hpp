@@ -7,8 +7,8 @@
 namespace freshet::rt {
 
 struct process_figures {
-  std::uint64_t resident_bytes = 0;   ///< 0 where the system does not tell
-  std::uint64_t cpu_ms = 0;           ///< user and system, all threads, since the process began
+  std::uint64_t resident_bytes = 0;  ///< 0 where the system does not tell
+  std::uint64_t cpu_ms = 0;          ///< user and system, all threads, since the process began
 };
 
 [[nodiscard]] process_figures figures_of_this_process();

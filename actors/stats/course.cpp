@@ -1,9 +1,9 @@
 #include "actors/stats/course.hpp"
 
+#include "actors/stats/figures.hpp"
+
 #include <algorithm>
 #include <utility>
-
-#include "actors/stats/figures.hpp"
 
 namespace freshet::actors {
 

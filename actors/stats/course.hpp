@@ -2,12 +2,12 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "actors/stats/live_document.hpp"
+
 #include <cstdint>
 #include <deque>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/stats/live_document.hpp"
 
 namespace freshet::actors {
 

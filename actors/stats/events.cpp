@@ -1,9 +1,9 @@
 #include "actors/stats/events.hpp"
 
+#include "actors/stats/figures.hpp"
+
 #include <array>
 #include <utility>
-
-#include "actors/stats/figures.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -19,7 +19,7 @@ struct watched {
   const char* kind;
   const char* key;
   event_level level;
-  const char* text;   ///< behind the number
+  const char* text;  ///< behind the number
 };
 constexpr std::array<watched, 13> all_watched{{
     {"device", "updates_refused", event_level::warn, "updates refused"},
@@ -86,7 +86,8 @@ void event_log::compare(const topology::address& where, const std::string& kind,
     const auto phase = text_in(now.stats, "phase");
     if (old && phase && *old != *phase && *phase != last_phase_) {
       last_phase_ = *phase;
-      add(event_level::info, name, "phase " + old->substr(0, longest_name) + " → " + phase->substr(0, longest_name), uptime);
+      add(event_level::info, name, "phase " + old->substr(0, longest_name) + " → " + phase->substr(0, longest_name),
+          uptime);
     }
   }
   for (const watched& w : all_watched) {

@@ -3,14 +3,14 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "actors/stats/heard_role.hpp"
+#include "topology/message/address.hpp"
+
 #include <cstdint>
 #include <deque>
 #include <string>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/stats/heard_role.hpp"
-#include "topology/message/address.hpp"
 
 namespace freshet::actors {
 

@@ -21,4 +21,10 @@ void heard_role::hear(heard_report report, time_point now) {
   near_ = last_;
 }
 
+heard_role heard_role::at_rest() const {
+  heard_role still = *this;
+  still.near_ = still.far_ = still.last_;
+  return still;
+}
+
 }  // namespace freshet::actors

@@ -2,6 +2,8 @@
 // Thread contract: a plain value of its owner.
 #pragma once
 
+#include "kernels/base/clock.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,15 +11,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/base/clock.hpp"
-
 namespace freshet::actors {
 
 struct heard_report {
   std::uint32_t process_id = 0;
   std::uint64_t uptime_ms = 0;
   nlohmann::json stats;
-  std::size_t bytes = 0;   ///< of its text
+  std::size_t bytes = 0;  ///< of its text
 };
 
 class heard_role {
@@ -35,6 +35,8 @@ class heard_role {
     return static_cast<double>(last_->uptime_ms - far_->uptime_ms) / 1000.0;
   }
   [[nodiscard]] time_point heard() const { return heard_; }
+  /// The same without anything to measure rates against: nobody knows what a silent role does.
+  [[nodiscard]] heard_role at_rest() const;
 
  private:
   std::shared_ptr<const heard_report> last_;

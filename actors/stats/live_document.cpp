@@ -1,11 +1,11 @@
 #include "actors/stats/live_document.hpp"
 
+#include "actors/rt/latency_meter.hpp"
+#include "actors/stats/figures.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <utility>
-
-#include "actors/rt/latency_meter.hpp"
-#include "actors/stats/figures.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -31,9 +31,7 @@ std::optional<rt::latency_meter> meter_in(const json& shell, const char* key) {
     filled.emplace_back((*buckets)[i].get<std::size_t>(), (*buckets)[i + 1].get<std::uint64_t>());
   }
   static constexpr double most_us = 9e15;  // of what fits 64 bits of nanoseconds
-  const auto ns = [](double us) {
-    return duration(static_cast<duration::rep>(std::clamp(us, 0.0, most_us) * 1000.0));
-  };
+  const auto ns = [](double us) { return duration(static_cast<duration::rep>(std::clamp(us, 0.0, most_us) * 1000.0)); };
   return rt::latency_meter::of(filled, ns(*total), ns(*maximum));
 }
 
@@ -86,9 +84,9 @@ void put_shell(json& out, const heard_role& role) {
   put(out, "in_per_s", rate(role, shell, before, "handled"));
   put(out, "out_per_s", rate(role, shell, before, "sent"));
   double busy_us = 0;
-  for (const auto& [key, p50, p99] : {std::tuple{"wait", "wait_p50_us", "wait_p99_us"},
-                                      std::tuple{"service", "service_p50_us", "service_p99_us"},
-                                      std::tuple{"work", "slice_p50_us", "slice_p99_us"}}) {
+  for (const auto& [key, p50, p99] :
+       {std::tuple{"wait", "wait_p50_us", "wait_p99_us"}, std::tuple{"service", "service_p50_us", "service_p99_us"},
+        std::tuple{"work", "slice_p50_us", "slice_p99_us"}}) {
     const auto meter = recent(role, key);
     if (!meter || meter->count() == 0) continue;
     out[p50] = microseconds(meter->quantile(0.5));
@@ -107,8 +105,10 @@ json live_role(const live_sources& from, const address& where, const heard_role&
   if (now - role.heard() >= from.silent_after) {
     out["state"] = "silent";
     out["silent_s"] = std::chrono::duration_cast<std::chrono::seconds>(now - role.heard()).count();
+    put(out, "restarts", count_in(object_in(role.last().stats, "shell"), "restarts"));
+  } else {
+    put_shell(out, role);
   }
-  put_shell(out, role);
   return out;
 }
 
@@ -321,14 +321,15 @@ json live_document(const live_sources& from, time_point now) {
   for (const auto& [where, role] : from.heard) {
     roles[where.text()] = live_role(from, where, role, now);
     if (where.role != port) continue;
-    nodes[where.node] = live_node(role);
-    add_edges(from, where, role, links);
+    const heard_role port_role = now - role.heard() >= from.silent_after ? role.at_rest() : role;
+    nodes[where.node] = live_node(port_role);
+    add_edges(from, where, port_role, links);
   }
   for (const auto& [where, role] : from.heard) add_queues(where, role, links);
   json flow = flow_of(links, roles);
   json fleet = fleet_of(roles, score_of(from, now));
   json traffic = traffic_of(roles, flow, fleet);
-  return {{"fleet", std::move(fleet)},  {"traffic", std::move(traffic)}, {"nodes", std::move(nodes)},
+  return {{"fleet", std::move(fleet)}, {"traffic", std::move(traffic)}, {"nodes", std::move(nodes)},
           {"roles", std::move(roles)}, {"links", std::move(links)},     {"flow", std::move(flow)}};
 }
 

@@ -4,13 +4,13 @@
 // Thread contract: pure functions.
 #pragma once
 
+#include "actors/stats/heard_role.hpp"
+#include "topology/message/address.hpp"
+
 #include <map>
 #include <string>
 
 #include <nlohmann/json.hpp>
-
-#include "actors/stats/heard_role.hpp"
-#include "topology/message/address.hpp"
 
 namespace freshet::actors {
 
@@ -33,7 +33,7 @@ struct fleet_score {
   std::uint64_t correct = 0;
   std::uint64_t twin_scored = 0;
   std::uint64_t twin_correct = 0;
-  std::map<std::string, std::uint64_t> phases;   ///< devices that report, by their phase
+  std::map<std::string, std::uint64_t> phases;  ///< devices that report, by their phase
 };
 fleet_score score_of(const live_sources& from, time_point now);
 

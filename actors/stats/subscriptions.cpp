@@ -1,9 +1,9 @@
 #include "actors/stats/subscriptions.hpp"
 
+#include "actors/stats/merge_patch.hpp"
+
 #include <algorithm>
 #include <utility>
-
-#include "actors/stats/merge_patch.hpp"
 
 namespace freshet::actors {
 
@@ -71,7 +71,8 @@ std::vector<subscriptions::verdict> subscriptions::judge(time_point now, outbox&
     }
     const std::string why = lags ? std::to_string(s.sent - s.taken) + " deltas were not acknowledged in time"
                                  : "nothing was heard of the console";
-    out.send(i->first, topology::stats_end{s.id, static_cast<std::uint8_t>(lags ? errc::overloaded : errc::timeout), why});
+    out.send(i->first,
+             topology::stats_end{s.id, static_cast<std::uint8_t>(lags ? errc::overloaded : errc::timeout), why});
     if (lags) {
       ++cut_off_;
       gone.push_back({i->first, why});

@@ -3,6 +3,9 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "actors/role.hpp"
+#include "topology/message/address.hpp"
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -11,17 +14,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/role.hpp"
-#include "topology/message/address.hpp"
-
 namespace freshet::actors {
 
 struct subscription_options {
   std::size_t most = 64;
-  std::uint64_t window = 16;                            ///< deltas on the way without an acknowledgement
-  duration lag_after = std::chrono::seconds(5);         ///< without progress, with something on the way
-  duration forget_after = std::chrono::seconds(10);     ///< without a word
-  duration interval = std::chrono::seconds(1);          ///< of a console that names none
+  std::uint64_t window = 16;                         ///< deltas on the way without an acknowledgement
+  duration lag_after = std::chrono::seconds(5);      ///< without progress, with something on the way
+  duration forget_after = std::chrono::seconds(10);  ///< without a word
+  duration interval = std::chrono::seconds(1);       ///< of a console that names none
   duration shortest_interval = std::chrono::milliseconds(200);
   duration longest_interval = std::chrono::seconds(60);
   std::size_t page_bytes = std::size_t{128} << 10;
@@ -62,10 +62,10 @@ class subscriptions {
     duration interval{};
     time_point next{};
     time_point heard{};
-    time_point progress{};                         ///< last acknowledgement of something, or nothing was on the way
+    time_point progress{};  ///< last acknowledgement of something, or nothing was on the way
     std::uint64_t sent = 0;
     std::uint64_t taken = 0;
-    std::shared_ptr<const nlohmann::json> base;    ///< what `sent` leaves at the console
+    std::shared_ptr<const nlohmann::json> base;  ///< what `sent` leaves at the console
   };
   void refuse(const topology::address& to, std::uint64_t id, errc code, const std::string& why, outbox& out);
   [[nodiscard]] bool ready(const subscription& s, time_point now) const {

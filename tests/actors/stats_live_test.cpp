@@ -1,13 +1,13 @@
 // STATS and the consoles that follow it: the live document, merge patches, subscriptions.
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-
 #include "actors/stats/events.hpp"
 #include "actors/stats/live_document.hpp"
 #include "actors/stats/merge_patch.hpp"
 #include "actors/stats/stats_core.hpp"
 #include "kernels/base/rng.hpp"
 #include "tests/support/fake_outbox.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace freshet::actors {
 namespace {
@@ -78,9 +78,12 @@ struct stats_fixture : ::testing::Test {
     core = std::move(*make_stats(options));
     core->start(at(0s), out);
   }
-  void report(const address& who, const json& stats, duration when, std::uint32_t pid = 7, std::uint64_t uptime_ms = 0) {
+  void report(const address& who, const json& stats, duration when, std::uint32_t pid = 7,
+              std::uint64_t uptime_ms = 0) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(when).count();
-    core->handle(who, topology::role_report{who.node, who.role, pid, uptime_ms ? uptime_ms : static_cast<std::uint64_t>(ms), stats.dump()},
+    core->handle(who,
+                 topology::role_report{who.node, who.role, pid, uptime_ms ? uptime_ms : static_cast<std::uint64_t>(ms),
+                                       stats.dump()},
                  at(when), out);
   }
   void subscribe(std::uint64_t id, duration when, const address& who = console) {
@@ -104,8 +107,12 @@ struct stats_fixture : ::testing::Test {
 };
 
 json shell(std::uint64_t handled, const json& buckets = json::array(), double total_us = 0) {
-  return {{"shell", {{"handled", handled}, {"sent", handled * 2}, {"mailbox", 3}, {"restarts", 1},
-                     {"service", {{"buckets", buckets}, {"total_us", total_us}, {"max_us", 1e6}}}}}};
+  return {{"shell",
+           {{"handled", handled},
+            {"sent", handled * 2},
+            {"mailbox", 3},
+            {"restarts", 1},
+            {"service", {{"buckets", buckets}, {"total_us", total_us}, {"max_us", 1e6}}}}}};
 }
 
 using live = stats_fixture;
@@ -125,10 +132,12 @@ TEST_F(live, names_every_role_of_the_topology_and_which_are_missing_or_silent) {
 TEST_F(live, rates_and_distributions_are_those_of_the_last_seconds) {
   begin();
   // Ten slow seconds of 1 ms each, then ten of 100 messages a second that take little.
-  for (int s = 1; s <= 10; ++s) report(intake, shell(static_cast<std::uint64_t>(s), {76, s}, 1000.0 * s), std::chrono::seconds(s));
+  for (int s = 1; s <= 10; ++s)
+    report(intake, shell(static_cast<std::uint64_t>(s), {76, s}, 1000.0 * s), std::chrono::seconds(s));
   for (int s = 11; s <= 21; ++s) {
     const int n = (s - 10) * 100;
-    report(intake, shell(static_cast<std::uint64_t>(10 + n), {36, n, 76, 10}, 10'000 + n * 1.0), std::chrono::seconds(s));
+    report(intake, shell(static_cast<std::uint64_t>(10 + n), {36, n, 76, 10}, 10'000 + n * 1.0),
+           std::chrono::seconds(s));
   }
   const json role = fresh_document(21s).at("roles").at("cloud/intake");
   EXPECT_EQ(role.at("in_per_s"), 100);
@@ -152,16 +161,26 @@ TEST_F(live, a_new_life_is_not_measured_against_the_old_one) {
 TEST_F(live, links_have_rates_of_their_senders_port_and_queues_of_their_sender) {
   begin();
   const auto port = [](std::uint64_t bytes) {
-    return json{{"resident_bytes", 1000}, {"cpu_ms", bytes / 10},
-                {"edges", {{{"from", "edge-1/uplink_filter"}, {"to", "cloud/intake"}, {"out_bytes", bytes}, {"out_messages", bytes / 100}},
-                           {{"from", "edge-1/uplink_filter"}, {"to", "cloud/stats"}, {"out_bytes", bytes}},
-                           {{"from", "cloud/intake"}, {"to", "edge-1/uplink_filter"}, {"in_bytes", bytes}}}}};
+    return json{{"resident_bytes", 1000},
+                {"cpu_ms", bytes / 10},
+                {"edges",
+                 {{{"from", "edge-1/uplink_filter"},
+                   {"to", "cloud/intake"},
+                   {"out_bytes", bytes},
+                   {"out_messages", bytes / 100}},
+                  {{"from", "edge-1/uplink_filter"}, {"to", "cloud/stats"}, {"out_bytes", bytes}},
+                  {{"from", "cloud/intake"}, {"to", "edge-1/uplink_filter"}, {"in_bytes", bytes}}}}};
   };
-  for (int s = 1; s <= 11; ++s) report({"edge-1", "port"}, port(static_cast<std::uint64_t>(s) * 1000), std::chrono::seconds(s));
-  report(filter, {{"budget_bytes_per_sample", 400}, {"links", {{{"peer", "cloud/intake"}, {"queued", 4}, {"in_flight", 2}, {"credit", 5}, {"alive", true}}}}}, 11s);
+  for (int s = 1; s <= 11; ++s)
+    report({"edge-1", "port"}, port(static_cast<std::uint64_t>(s) * 1000), std::chrono::seconds(s));
+  report(filter,
+         {{"budget_bytes_per_sample", 400},
+          {"links", {{{"peer", "cloud/intake"}, {"queued", 4}, {"in_flight", 2}, {"credit", 5}, {"alive", true}}}}},
+         11s);
   report(device, {{"answers_per_second", 2.5}, {"answered", 100}, {"phase", "fog"}}, 11s);
   const json all = fresh_document(11s);
-  EXPECT_EQ(all.at("links"), json::parse(R"({"edge-1/uplink_filter>cloud/intake":{"from":"edge-1/uplink_filter","to":"cloud/intake",
+  EXPECT_EQ(all.at("links"),
+            json::parse(R"({"edge-1/uplink_filter>cloud/intake":{"from":"edge-1/uplink_filter","to":"cloud/intake",
     "bytes":11000,"messages":110,"bytes_per_s":1000.0,"messages_per_s":10.0,"queued":4,"in_flight":2,"credit":5,"alive":true}})"));
   EXPECT_EQ(all.at("flow").at("uplink_filter>intake").at("queued"), 4);
   EXPECT_EQ(all.at("traffic").at("uplink_bytes_per_s"), 1000);
@@ -170,11 +189,39 @@ TEST_F(live, links_have_rates_of_their_senders_port_and_queues_of_their_sender) 
   EXPECT_EQ(all.at("nodes").at("edge-1").at("cpu"), 0.1);
 }
 
+TEST_F(live, a_silent_role_and_its_links_have_no_rates) {
+  begin();
+  const auto port = [](int n) {
+    const json edge{{"from", "edge-1/uplink_filter"}, {"to", "cloud/intake"}, {"out_bytes", n}, {"out_messages", n}};
+    return json{{"edges", {edge}}, {"cpu_ms", n}};
+  };
+  for (int s = 1; s <= 11; ++s) {
+    report({"edge-1", "port"}, port(s), std::chrono::seconds(s));
+    report(filter, shell(static_cast<std::uint64_t>(s)), std::chrono::seconds(s));
+  }
+  const auto filter_of = [](const json& all) { return all.at("roles").at("edge-1/uplink_filter"); };
+  const auto link_of = [](const json& all) { return all.at("links").at("edge-1/uplink_filter>cloud/intake"); };
+  const json before = fresh_document(11s);
+  EXPECT_EQ(filter_of(before).at("in_per_s"), 1);
+  EXPECT_EQ(link_of(before).at("bytes_per_s"), 1);
+  const json after = fresh_document(17s);
+  EXPECT_EQ(filter_of(after).at("state"), "silent");
+  EXPECT_EQ(filter_of(after).at("restarts"), 1);
+  EXPECT_FALSE(filter_of(after).contains("in_per_s"));
+  EXPECT_FALSE(link_of(after).contains("bytes_per_s"));
+  EXPECT_EQ(link_of(after).at("bytes"), 11);
+}
+
 TEST_F(live, accuracy_is_kept_along_time_beside_the_twin) {
   begin();
   for (int s = 1; s <= 20; ++s) {
-    report(device, {{"phase", s < 11 ? "clean" : "fog"}, {"window_scored", 200}, {"window_correct", 150 + s},
-                    {"twin", true}, {"window_twin_correct", 100}}, std::chrono::seconds(s));
+    report(device,
+           {{"phase", s < 11 ? "clean" : "fog"},
+            {"window_scored", 200},
+            {"window_correct", 150 + s},
+            {"twin", true},
+            {"window_twin_correct", 100}},
+           std::chrono::seconds(s));
     tick(std::chrono::seconds(s));
   }
   const json all = fresh_document(20s);
@@ -200,16 +247,17 @@ TEST_F(live, events_are_what_reports_tell) {
     const json& e = events.at(std::to_string(i));
     texts.push_back(e.at("where").get<std::string>() + ": " + e.at("text").get<std::string>());
   }
-  EXPECT_EQ(texts, (std::vector<std::string>{
-                       "edge-1/device: joined", "edge-1/device: phase clean → fog",
-                       "edge-1/device: 2 updates refused", "cloud/distiller: version 5 committed, loss 0.250",
-                       "cloud/distiller: is back in another process, 9", "cloud/distiller: is silent",
-                       "edge-1/device: is silent", "edge-1/device: is heard again"}));
+  EXPECT_EQ(texts,
+            (std::vector<std::string>{
+                "edge-1/device: joined", "edge-1/device: phase clean → fog", "edge-1/device: 2 updates refused",
+                "cloud/distiller: version 5 committed, loss 0.250", "cloud/distiller: is back in another process, 9",
+                "cloud/distiller: is silent", "edge-1/device: is silent", "edge-1/device: is heard again"}));
 }
 
 TEST(events, are_bounded) {
   event_log log;
-  for (std::size_t i = 0; i < event_log::most_events + 50; ++i) log.add(event_level::info, "n/r", std::to_string(i), 1s);
+  for (std::size_t i = 0; i < event_log::most_events + 50; ++i)
+    log.add(event_level::info, "n/r", std::to_string(i), 1s);
   EXPECT_EQ(log.document().size(), event_log::most_events);
   EXPECT_TRUE(log.document().contains("250"));
   EXPECT_FALSE(log.document().contains("50"));
@@ -272,8 +320,10 @@ TEST_F(following, who_does_not_keep_up_is_sent_no_more_and_then_told_and_cut_off
     core->tick(at(when), out);
     for (auto& sent : out.messages) {
       if (auto* d = std::get_if<stats_delta>(&sent.message)) {
-        if (sent.to == slow) ++to_slow;
-        else take(1, d->number, when), ++to_quick;
+        if (sent.to == slow)
+          ++to_slow;
+        else
+          take(1, d->number, when), ++to_quick;
       }
       if (auto* e = std::get_if<stats_end>(&sent.message); e && !end) {
         EXPECT_EQ(sent.to, slow);

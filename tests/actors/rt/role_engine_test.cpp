@@ -1,10 +1,10 @@
 #include "actors/rt/role_engine.hpp"
 
+#include "tests/support/test_cores.hpp"
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
-
-#include "tests/support/test_cores.hpp"
 
 namespace freshet::rt {
 namespace {

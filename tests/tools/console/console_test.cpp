@@ -2,16 +2,16 @@
 // that is meant, FRESHET_WRITE_PICTURES=1 writes them anew, to be looked at again.
 #include "tools/freshet/console/console.hpp"
 
-#include <gtest/gtest.h>
+#include "tools/freshet/console/chart.hpp"
+#include "tools/freshet/console/json_lines.hpp"
+#include "tools/freshet/console/table.hpp"
 
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
-#include "tools/freshet/console/chart.hpp"
-#include "tools/freshet/console/json_lines.hpp"
-#include "tools/freshet/console/table.hpp"
+#include <gtest/gtest.h>
 
 namespace freshet::cli {
 namespace {
@@ -19,31 +19,52 @@ namespace {
 using nlohmann::json;
 
 json role(const char* kind, json own, const char* state = "up") {
-  return {{"kind", kind}, {"state", state}, {"pid", 11}, {"uptime_s", 3725}, {"restarts", 0}, {"mailbox", 2},
-          {"in_per_s", 12.4}, {"out_per_s", 31.5}, {"busy", 0.34}, {"wait_p50_us", 85}, {"wait_p99_us", 12'400},
-          {"service_p50_us", 9.5}, {"service_p99_us", 2'310'000}, {"slice_p99_us", 49'000}, {"own", std::move(own)}};
+  return {{"kind", kind},
+          {"state", state},
+          {"pid", 11},
+          {"uptime_s", 3725},
+          {"restarts", 0},
+          {"mailbox", 2},
+          {"in_per_s", 12.4},
+          {"out_per_s", 31.5},
+          {"busy", 0.34},
+          {"wait_p50_us", 85},
+          {"wait_p99_us", 12'400},
+          {"service_p50_us", 9.5},
+          {"service_p99_us", 2'310'000},
+          {"slice_p99_us", 49'000},
+          {"own", std::move(own)}};
 }
 
 json document() {
   json d{{"uptime_s", 3731}};
-  d["fleet"] = {{"devices", 4}, {"up", 3}, {"answered", 51'234}, {"answers_per_s", 23.6}, {"accuracy", 0.874},
-                {"twin_accuracy", 0.612}, {"version_low", 75}, {"version_high", 77}, {"desired_version", 77},
-                {"phases", {{"fog", 3}, {"night", 1}}}};
-  d["traffic"] = {{"uplink_bytes", 5.1e6}, {"uplink_bytes_per_s", 8'930}, {"uplink_bytes_per_sample", 379},
-                  {"uplink_budget_bytes_per_sample", 400}, {"downlink_bytes", 2.2e6}, {"downlink_bytes_per_s", 13'200},
-                  {"refresh_bytes", 6'510}, {"refresh_whole_bytes", 108'000}};
+  d["fleet"] = {{"devices", 4},          {"up", 3},
+                {"answered", 51'234},    {"answers_per_s", 23.6},
+                {"accuracy", 0.874},     {"twin_accuracy", 0.612},
+                {"version_low", 75},     {"version_high", 77},
+                {"desired_version", 77}, {"phases", {{"fog", 3}, {"night", 1}}}};
+  d["traffic"] = {{"uplink_bytes", 5.1e6},          {"uplink_bytes_per_s", 8'930},
+                  {"uplink_bytes_per_sample", 379}, {"uplink_budget_bytes_per_sample", 400},
+                  {"downlink_bytes", 2.2e6},        {"downlink_bytes_per_s", 13'200},
+                  {"refresh_bytes", 6'510},         {"refresh_whole_bytes", 108'000}};
   json& roles = d["roles"];
   for (int i = 1; i <= 4; ++i) {
     const std::string node = "edge-" + std::to_string(i);
-    roles[node + "/device"] =
-        role("device", {{"phase", i == 4 ? "night" : "fog"}, {"version", i == 3 ? 75 : 77}, {"window_scored", 200},
-                        {"window_correct", 160 + 5 * i}, {"twin", true}, {"window_twin_correct", 120 + i},
-                        {"answers_per_second", 5.9}, {"answered", 12'000 + i}});
-    roles[node + "/uplink_filter"] =
-        role("uplink_filter", {{"seen", 1000}, {"kept", 410}, {"bytes_per_sample", 379}});
-    d["links"][node + "/device>" + node + "/uplink_filter"] = {{"from", node + "/device"}, {"to", node + "/uplink_filter"}};
-    d["links"][node + "/uplink_filter>cloud/intake"] = {
-        {"from", node + "/uplink_filter"}, {"to", "cloud/intake"}, {"bytes", 1'250'000 + i}, {"bytes_per_s", 2'200 + i}};
+    roles[node + "/device"] = role("device", {{"phase", i == 4 ? "night" : "fog"},
+                                              {"version", i == 3 ? 75 : 77},
+                                              {"window_scored", 200},
+                                              {"window_correct", 160 + 5 * i},
+                                              {"twin", true},
+                                              {"window_twin_correct", 120 + i},
+                                              {"answers_per_second", 5.9},
+                                              {"answered", 12'000 + i}});
+    roles[node + "/uplink_filter"] = role("uplink_filter", {{"seen", 1000}, {"kept", 410}, {"bytes_per_sample", 379}});
+    d["links"][node + "/device>" + node + "/uplink_filter"] = {{"from", node + "/device"},
+                                                               {"to", node + "/uplink_filter"}};
+    d["links"][node + "/uplink_filter>cloud/intake"] = {{"from", node + "/uplink_filter"},
+                                                        {"to", "cloud/intake"},
+                                                        {"bytes", 1'250'000 + i},
+                                                        {"bytes_per_s", 2'200 + i}};
     d["nodes"][node] = {{"resident_bytes", 102'400'000}};
   }
   roles["edge-2/device"]["state"] = "silent";
@@ -68,14 +89,22 @@ json document() {
   flow("deployer>device", 13'200, 0);
   for (int i = 0; i < 180; ++i) {
     const double t = i / 180.0;
-    d["course"][std::to_string(i + 50)] = {
-        {"t_s", 2 * i}, {"adapting", 0.87 - 0.2 * std::exp(-std::pow((t - 0.45) * 12, 2))},
-        {"frozen", i < 75 ? 0.86 : 0.6 + 0.02 * std::sin(i)}, {"phase", i < 75 ? "clean" : i < 140 ? "fog" : "night"}};
+    d["course"][std::to_string(i + 50)] = {{"t_s", 2 * i},
+                                           {"adapting", 0.87 - 0.2 * std::exp(-std::pow((t - 0.45) * 12, 2))},
+                                           {"frozen", i < 75 ? 0.86 : 0.6 + 0.02 * std::sin(i)},
+                                           {"phase", i < 75    ? "clean"
+                                                     : i < 140 ? "fog"
+                                                               : "night"}};
   }
   const char* levels[] = {"info", "good", "warn", "bad"};
   for (int i = 0; i < 40; ++i)
-    d["events"][std::to_string(i + 9)] = {{"t_s", 3600 + 3 * i}, {"level", levels[i % 4]}, {"where", "edge-" + std::to_string(i % 4 + 1) + "/device"},
-                                          {"text", i % 4 == 0 ? "phase clean → fog" : i % 4 == 1 ? "joined" : i % 4 == 2 ? "2 updates refused" : "is silent"}};
+    d["events"][std::to_string(i + 9)] = {{"t_s", 3600 + 3 * i},
+                                          {"level", levels[i % 4]},
+                                          {"where", "edge-" + std::to_string(i % 4 + 1) + "/device"},
+                                          {"text", i % 4 == 0   ? "phase clean → fog"
+                                                   : i % 4 == 1 ? "joined"
+                                                   : i % 4 == 2 ? "2 updates refused"
+                                                                : "is silent"}};
   return d;
 }
 
@@ -131,9 +160,12 @@ TEST(console, holds_still_while_paused_and_catches_up) {
 TEST(console, draws_any_size_and_any_document) {
   console c = attached();
   console odd("x/y");
-  odd.take({live_change::kind::snapshot, 1,
-            json::parse(R"({"roles":{"a":3,"b/c":{"kind":7},"\u0007\u001b[2J/device":{"kind":"device","state":"up","own":{"version":-1,"phase":"日本\u0301"}}},
-              "course":{"x":{"adapting":"no"}},"events":{"1":[],"2":{"text":5}},"fleet":[],"flow":{"device>uplink_filter":4},"uptime_s":-5})"), ""});
+  odd.take(
+      {live_change::kind::snapshot, 1,
+       json::parse(
+           R"({"roles":{"a":3,"b/c":{"kind":7},"\u0007\u001b[2J/device":{"kind":"device","state":"up","own":{"version":-1,"phase":"日本\u0301"}}},
+              "course":{"x":{"adapting":"no"}},"events":{"1":[],"2":{"text":5}},"fleet":[],"flow":{"device>uplink_filter":4},"uptime_s":-5})"),
+       ""});
   odd.take({live_change::kind::delta, 2, json::parse(R"({"roles":null,"fleet":{"phases":{"a":"b"}}})"), ""});
   for (const char view : {'1', '2', '3', '4', '?'}) {
     c.press(view);
@@ -230,8 +262,8 @@ TEST(json_lines, come_back_as_they_went) {
       EXPECT_EQ(back->change.content, c.content);
     }
   }
-  for (const char* bad : {"", "{}", "[1]", R"({"at_ms":1,"type":"delta","number":2})", R"({"at_ms":1,"type":"weather"})",
-                          R"({"at_ms":-1,"type":"lost"})"})
+  for (const char* bad : {"", "{}", "[1]", R"({"at_ms":1,"type":"delta","number":2})",
+                          R"({"at_ms":1,"type":"weather"})", R"({"at_ms":-1,"type":"lost"})"})
     EXPECT_FALSE(change_of(bad).ok()) << bad;
 }
 

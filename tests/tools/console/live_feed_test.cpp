@@ -1,15 +1,15 @@
 // The console's feed against a real STATS in a real node.
 #include "tools/freshet/console/live_feed.hpp"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
-
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/node.hpp"
 #include "actors/rt/system.hpp"
 #include "actors/stats/stats_core.hpp"
 #include "tests/support/temporary_folder.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace freshet::cli {
 namespace {

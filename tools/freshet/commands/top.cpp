@@ -1,4 +1,14 @@
 // freshet top: attach to a running daemon and see; on a terminal, or as JSON lines.
+#include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/topology_options.hpp"
+#include "tools/freshet/console/console.hpp"
+#include "tools/freshet/console/json_lines.hpp"
+#include "tools/freshet/console/live_feed.hpp"
+#include "tools/freshet/console/screen.hpp"
+#include "tools/freshet/exit_codes.hpp"
+#include "tools/freshet/process_signals.hpp"
+#include "topology/graph/endpoint.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -12,16 +22,6 @@
 #include <CLI/CLI.hpp>
 #include <poll.h>
 #include <unistd.h>
-
-#include "tools/freshet/commands/commands.hpp"
-#include "tools/freshet/commands/topology_options.hpp"
-#include "tools/freshet/console/console.hpp"
-#include "tools/freshet/console/json_lines.hpp"
-#include "tools/freshet/console/live_feed.hpp"
-#include "tools/freshet/console/screen.hpp"
-#include "tools/freshet/exit_codes.hpp"
-#include "tools/freshet/process_signals.hpp"
-#include "topology/graph/endpoint.hpp"
 
 namespace freshet::cli {
 namespace {
@@ -45,9 +45,7 @@ struct top_options {
   double speed = 1;
 };
 
-milliseconds since(steady::time_point begin) {
-  return std::chrono::duration_cast<milliseconds>(steady::now() - begin);
-}
+milliseconds since(steady::time_point begin) { return std::chrono::duration_cast<milliseconds>(steady::now() - begin); }
 
 /// What the command line or the terminal cannot do; the sentence says it all.
 int wrong_usage(const error& e) {
@@ -203,8 +201,8 @@ int run(const top_options& options) {
     source = std::move(made);
   }
   const process_signals signals;
-  const int status = options.as_json || options.once ? print_lines(options, *source, signals)
-                                                     : show(options, *source, name, signals);
+  const int status =
+      options.as_json || options.once ? print_lines(options, *source, signals) : show(options, *source, name, signals);
   if (recording != nullptr && recording->problem())
     return report(error{recording->problem()->code, options.replay + ", " + recording->problem()->context});
   return status;
@@ -234,7 +232,8 @@ void add_top(CLI::App& app, action& chosen) {
   command->add_flag("--json", options->as_json, "JSON lines instead of a picture");
   command->add_flag("--once", options->once, "One snapshot as JSON, then leave");
   command->add_flag("--ascii", options->ascii, "Draw with ASCII only");
-  auto* record = command->add_option("--record", options->record, "Write all that is shown to this file")->option_text("FILE");
+  auto* record =
+      command->add_option("--record", options->record, "Write all that is shown to this file")->option_text("FILE");
   auto* replay = command->add_option("--replay", options->replay, "Show such a file instead of a daemon")
                      ->option_text("FILE")
                      ->excludes(record)

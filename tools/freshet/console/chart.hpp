@@ -2,17 +2,17 @@
 // Thread contract: pure functions.
 #pragma once
 
-#include <vector>
-
 #include "tools/freshet/console/format.hpp"
 #include "tools/freshet/console/grid.hpp"
+
+#include <vector>
 
 namespace freshet::cli {
 
 struct chart_line {
-  std::vector<maybe> values;    ///< of low..high, oldest first; nothing leaves a gap
+  std::vector<maybe> values;  ///< of low..high, oldest first; nothing leaves a gap
   style look = style::normal;
-  bool dotted = false;          ///< so that lines differ without colour
+  bool dotted = false;  ///< so that lines differ without colour
 };
 
 /// Draws all lines with their newest value at the right edge, two values a column. Where lines share a cell the

@@ -1,9 +1,9 @@
 #include "tools/freshet/console/console.hpp"
 
+#include "tools/freshet/console/format.hpp"
+
 #include <algorithm>
 #include <utility>
-
-#include "tools/freshet/console/format.hpp"
 
 namespace freshet::cli {
 
@@ -21,7 +21,9 @@ void console::take(live_change change) {
       attached_ = ever_attached_ = true;
       why_lost_.clear();
       break;
-    case live_change::kind::delta: document_.merge_patch(change.content); break;
+    case live_change::kind::delta:
+      document_.merge_patch(change.content);
+      break;
     case live_change::kind::lost:
       attached_ = false;
       why_lost_ = std::move(change.why);
@@ -38,7 +40,7 @@ void console::press(char letter) {
   if (letter == 'q') {
     leave_ = true;
   } else if (help_) {
-    help_ = false;   // any key closes it
+    help_ = false;  // any key closes it
   } else if (letter == '?' || letter == 'h') {
     help_ = true;
   } else if (letter == '\t') {
@@ -105,8 +107,10 @@ void console::draw_head(canvas line) const {
 
 void console::draw_foot(canvas line) const {
   const std::string own = views_[current_]->keys();
-  line.put(0, 0, "1–" + std::to_string(views_.size()) + " tab views  ↑↓ scroll  " + (own.empty() ? "" : own + "  ") +
-                     "p pause  ? help  q leave", style::dim);
+  line.put(0, 0,
+           "1–" + std::to_string(views_.size()) + " tab views  ↑↓ scroll  " + (own.empty() ? "" : own + "  ") +
+               "p pause  ? help  q leave",
+           style::dim);
   line.put_right(line.width(), 0, views_[current_]->name(), style::dim);
 }
 

@@ -2,16 +2,16 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "tools/freshet/console/grid.hpp"
+#include "tools/freshet/console/live_follower.hpp"
+#include "tools/freshet/console/view.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
-
-#include "tools/freshet/console/grid.hpp"
-#include "tools/freshet/console/live_follower.hpp"
-#include "tools/freshet/console/view.hpp"
 
 namespace freshet::cli {
 

@@ -41,7 +41,11 @@ std::u32string glyphs_of(std::string_view utf8) {
   for (std::size_t i = 0; i < utf8.size();) {
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(at < utf8.size() ? utf8[at] : 0); };
     const unsigned char first = byte(i);
-    const std::size_t length = first < 0x80 ? 1 : first >> 5U == 6 ? 2 : first >> 4U == 14 ? 3 : first >> 3U == 30 ? 4 : 0;
+    const std::size_t length = first < 0x80        ? 1
+                               : first >> 5U == 6  ? 2
+                               : first >> 4U == 14 ? 3
+                               : first >> 3U == 30 ? 4
+                                                   : 0;
     char32_t c = length == 1 ? first : length == 0 ? 0U : first & (0xffU >> (length + 1));
     std::size_t used = 1;
     while (used < length && byte(i + used) >> 6U == 2) c = c << 6U | (byte(i + used++) & 0x3fU);
@@ -54,21 +58,48 @@ std::u32string glyphs_of(std::string_view utf8) {
 char ascii_of(char32_t c) {
   if (c < 0x7f) return static_cast<char>(c);
   switch (c) {
-    case U'─': case U'━': case U'┄': case U'–': case U'—': return '-';
-    case U'│': case U'┊': case U'┃': return '|';
-    case U'▶': case U'→': return '>';
-    case U'◀': case U'←': return '<';
-    case U'▲': case U'↑': return '^';
-    case U'▼': case U'↓': return 'v';
-    case U'×': return 'x';
-    case U'µ': return 'u';
-    case U'·': return '.';
-    case U'…': return '~';
-    case U'●': return '*';
-    case U'○': return 'o';
-    case U'░': return '.';
-    case U'█': case U'▓': case U'▒': return '#';
-    default: break;
+    case U'─':
+    case U'━':
+    case U'┄':
+    case U'–':
+    case U'—':
+      return '-';
+    case U'│':
+    case U'┊':
+    case U'┃':
+      return '|';
+    case U'▶':
+    case U'→':
+      return '>';
+    case U'◀':
+    case U'←':
+      return '<';
+    case U'▲':
+    case U'↑':
+      return '^';
+    case U'▼':
+    case U'↓':
+      return 'v';
+    case U'×':
+      return 'x';
+    case U'µ':
+      return 'u';
+    case U'·':
+      return '.';
+    case U'…':
+      return '~';
+    case U'●':
+      return '*';
+    case U'○':
+      return 'o';
+    case U'░':
+      return '.';
+    case U'█':
+    case U'▓':
+    case U'▒':
+      return '#';
+    default:
+      break;
   }
   if (c >= 0x2800 && c < 0x2900) {
     // The higher the dots, the higher the mark.

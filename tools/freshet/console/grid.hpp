@@ -11,9 +11,7 @@
 
 namespace freshet::cli {
 
-enum class style : std::uint8_t {
-  normal, dim, bold, title, adapting, frozen, good, warn, bad, flow, selected
-};
+enum class style : std::uint8_t { normal, dim, bold, title, adapting, frozen, good, warn, bad, flow, selected };
 
 struct cell {
   char32_t glyph = U' ';

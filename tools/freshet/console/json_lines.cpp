@@ -1,9 +1,9 @@
 #include "tools/freshet/console/json_lines.hpp"
 
-#include <utility>
-
 #include "actors/stats/bounded_json.hpp"
 #include "actors/stats/figures.hpp"
+
+#include <utility>
 
 namespace freshet::cli {
 
@@ -43,8 +43,9 @@ result<timed_change> change_of(std::string_view text) {
   const auto content = line.find(whole ? "document" : "patch");
   const auto number = actors::count_in(line, "number");
   if ((!whole && *type != "delta") || content == line.end() || !content->is_object() || !number)
-    return error{errc::corrupt, "\"" + type->substr(0, 32) +
-                                    "\"; a snapshot with \"document\", a delta with \"patch\", each with \"number\", or lost"};
+    return error{errc::corrupt,
+                 "\"" + type->substr(0, 32) +
+                     "\"; a snapshot with \"document\", a delta with \"patch\", each with \"number\", or lost"};
   out.change.what = whole ? live_change::kind::snapshot : live_change::kind::delta;
   out.change.number = *number;
   out.change.content = std::move(*content);

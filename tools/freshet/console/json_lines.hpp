@@ -7,12 +7,12 @@
 // Thread contract: pure functions.
 #pragma once
 
+#include "kernels/base/result.hpp"
+#include "tools/freshet/console/live_follower.hpp"
+
 #include <chrono>
 #include <string>
 #include <string_view>
-
-#include "kernels/base/result.hpp"
-#include "tools/freshet/console/live_follower.hpp"
 
 namespace freshet::cli {
 

@@ -1,17 +1,16 @@
 #include "tools/freshet/console/live_feed.hpp"
 
-#include <unistd.h>
-
-#include <random>
-#include <utility>
-
-#include <zmq.hpp>
-
 #include "actors/port/inbound.hpp"
 #include "actors/port/sockets.hpp"
 #include "actors/rt/real_clock.hpp"
 #include "actors/rt/transport.hpp"
 #include "topology/wire/codec.hpp"
+
+#include <random>
+#include <utility>
+
+#include <unistd.h>
+#include <zmq.hpp>
 
 namespace freshet::cli {
 
@@ -26,7 +25,7 @@ std::uint64_t draw() {
   return (std::uint64_t{source()} << 32U | source()) | 1U;
 }
 
-constexpr int linger_ms = 100;   // for the good-bye
+constexpr int linger_ms = 100;  // for the good-bye
 constexpr std::size_t messages_a_round = 256;
 
 }  // namespace
@@ -101,7 +100,7 @@ void live_feed::wait(milliseconds longest, int also) {
   try {
     zmq::poll(items, also < 0 ? 1 : 2, longest);
   } catch (const zmq::error_t&) {
-    return;   // a signal: the caller looks at what it meant
+    return;  // a signal: the caller looks at what it meant
   }
   state_->receive_all();
   state_->follower.tick(now());

@@ -3,15 +3,15 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "kernels/base/result.hpp"
+#include "tools/freshet/console/live_follower.hpp"
+#include "topology/graph/graph.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "kernels/base/result.hpp"
-#include "tools/freshet/console/live_follower.hpp"
-#include "topology/graph/graph.hpp"
 
 namespace freshet::cli {
 

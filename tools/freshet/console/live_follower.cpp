@@ -1,10 +1,10 @@
 #include "tools/freshet/console/live_follower.hpp"
 
-#include <utility>
-#include <variant>
-
 #include "actors/stats/bounded_json.hpp"
 #include "kernels/base/error.hpp"
+
+#include <utility>
+#include <variant>
 
 namespace freshet::cli {
 
@@ -32,7 +32,7 @@ live_follower::live_follower(std::uint32_t interval_ms, std::function<std::uint6
 
 void live_follower::begin(time_point now) {
   subscription_ = draw_();
-  number_ = 0;
+  number_ = acknowledged_ = 0;
   gathered_ = json::object();
   heard_ = said_ = now;
   outgoing_.push_back(topology::stats_subscribe{subscription_, "live", interval_ms_});
@@ -67,8 +67,7 @@ void live_follower::take(const topology::stats_delta& d, time_point now) {
   if (!patch) return lose("delta " + std::to_string(d.number) + ": " + patch.err().text(), now + after_a_refusal);
   number_ = d.number;
   gather(gathered_, std::move(patch).value());
-  outgoing_.push_back(topology::stats_taken{subscription_, number_});
-  said_ = now;
+  if (number_ - acknowledged_ >= most_unsaid || (d.complete && !attached_)) acknowledge(now);
   if (!d.complete) return;
   live_change change;
   change.number = number_;
@@ -96,11 +95,15 @@ void live_follower::tick(time_point now) {
     return begin(now);
   }
   if (now - said_ < (attached_ ? heartbeat : ask_again)) return;
+  if (number_ > 0) return acknowledge(now);
   said_ = now;
-  if (number_ == 0)
-    outgoing_.push_back(topology::stats_subscribe{subscription_, "live", interval_ms_});
-  else
-    outgoing_.push_back(topology::stats_taken{subscription_, number_});
+  outgoing_.push_back(topology::stats_subscribe{subscription_, "live", interval_ms_});
+}
+
+void live_follower::acknowledge(time_point now) {
+  acknowledged_ = number_;
+  said_ = now;
+  outgoing_.push_back(topology::stats_taken{subscription_, number_});
 }
 
 std::vector<topology::any_message> live_follower::take_outgoing() { return std::exchange(outgoing_, {}); }

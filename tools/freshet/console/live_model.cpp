@@ -1,10 +1,10 @@
 #include "tools/freshet/console/live_model.hpp"
 
+#include "actors/stats/figures.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
-
-#include "actors/stats/figures.hpp"
 
 namespace freshet::cli {
 
@@ -38,12 +38,18 @@ live_role role_of(const std::string& name, const json& r, const json& nodes) {
   role.kind = text_in(r, "kind").value_or("");
   role.state = text_in(r, "state").value_or("missing");
   role.own = object_in(r, "own");
-  for (const auto& [key, into] : std::initializer_list<std::pair<const char*, maybe*>>{
-           {"uptime_s", &role.uptime_s}, {"restarts", &role.restarts}, {"mailbox", &role.mailbox},
-           {"in_per_s", &role.in_per_s}, {"out_per_s", &role.out_per_s}, {"busy", &role.busy},
-           {"wait_p50_us", &role.wait_p50_us}, {"wait_p99_us", &role.wait_p99_us},
-           {"service_p50_us", &role.service_p50_us}, {"service_p99_us", &role.service_p99_us},
-           {"slice_p99_us", &role.slice_p99_us}})
+  for (const auto& [key, into] :
+       std::initializer_list<std::pair<const char*, maybe*>>{{"uptime_s", &role.uptime_s},
+                                                             {"restarts", &role.restarts},
+                                                             {"mailbox", &role.mailbox},
+                                                             {"in_per_s", &role.in_per_s},
+                                                             {"out_per_s", &role.out_per_s},
+                                                             {"busy", &role.busy},
+                                                             {"wait_p50_us", &role.wait_p50_us},
+                                                             {"wait_p99_us", &role.wait_p99_us},
+                                                             {"service_p50_us", &role.service_p50_us},
+                                                             {"service_p99_us", &role.service_p99_us},
+                                                             {"slice_p99_us", &role.slice_p99_us}})
     *into = number_in(r, key);
   role.resident_bytes = number_in(object_in(nodes, node_of(name).c_str()), "resident_bytes");
   return role;
@@ -51,9 +57,9 @@ live_role role_of(const std::string& name, const json& r, const json& nodes) {
 
 /// Ways up: from devices to filters, and on from there.
 struct uplinks {
-  std::map<std::string, std::string> filter_of;     ///< by device
-  std::map<std::string, std::size_t> devices_of;    ///< by filter
-  std::map<std::string, const json*> way_on;        ///< link to the intake, by filter
+  std::map<std::string, std::string> filter_of;   ///< by device
+  std::map<std::string, std::size_t> devices_of;  ///< by filter
+  std::map<std::string, const json*> way_on;      ///< link to the intake, by filter
 };
 
 uplinks uplinks_of(const json& links, const std::vector<live_role>& roles) {
@@ -113,17 +119,23 @@ live_model read_live(const json& document) {
   const json& fleet = object_in(document, "fleet");
   const json& traffic = object_in(document, "traffic");
   for (const auto& [from, key, into] : std::initializer_list<std::tuple<const json*, const char*, maybe*>>{
-           {&fleet, "accuracy", &m.accuracy}, {&fleet, "twin_accuracy", &m.twin_accuracy},
+           {&fleet, "accuracy", &m.accuracy},
+           {&fleet, "twin_accuracy", &m.twin_accuracy},
            {&fleet, "accuracy_since_start", &m.accuracy_since_start},
            {&fleet, "twin_accuracy_since_start", &m.twin_accuracy_since_start},
-           {&fleet, "answers_per_s", &m.answers_per_s}, {&fleet, "answered", &m.answered},
-           {&fleet, "version_low", &m.version_low}, {&fleet, "version_high", &m.version_high},
-           {&fleet, "desired_version", &m.desired_version}, {&traffic, "uplink_bytes", &m.uplink_bytes},
+           {&fleet, "answers_per_s", &m.answers_per_s},
+           {&fleet, "answered", &m.answered},
+           {&fleet, "version_low", &m.version_low},
+           {&fleet, "version_high", &m.version_high},
+           {&fleet, "desired_version", &m.desired_version},
+           {&traffic, "uplink_bytes", &m.uplink_bytes},
            {&traffic, "uplink_bytes_per_s", &m.uplink_bytes_per_s},
            {&traffic, "uplink_bytes_per_sample", &m.uplink_bytes_per_sample},
            {&traffic, "uplink_budget_bytes_per_sample", &m.uplink_budget_bytes_per_sample},
-           {&traffic, "downlink_bytes", &m.downlink_bytes}, {&traffic, "downlink_bytes_per_s", &m.downlink_bytes_per_s},
-           {&traffic, "refresh_bytes", &m.refresh_bytes}, {&traffic, "refresh_budget_bytes", &m.refresh_budget_bytes},
+           {&traffic, "downlink_bytes", &m.downlink_bytes},
+           {&traffic, "downlink_bytes_per_s", &m.downlink_bytes_per_s},
+           {&traffic, "refresh_bytes", &m.refresh_bytes},
+           {&traffic, "refresh_budget_bytes", &m.refresh_budget_bytes},
            {&traffic, "refresh_whole_bytes", &m.refresh_whole_bytes}})
     *into = number_in(*from, key);
   for (const auto& [phase, n] : object_in(fleet, "phases").items())

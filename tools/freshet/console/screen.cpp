@@ -12,7 +12,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define NCURSES_NOMACROS 1   // functions, not macros that would take our names
+#define NCURSES_NOMACROS 1  // functions, not macros that would take our names
 #ifndef NCURSES_WIDECHAR
 #define NCURSES_WIDECHAR 1
 #endif
@@ -66,10 +66,10 @@ void forget_faults() {
 
 struct palette_entry {
   style look;
-  short many;        ///< colour of 256
-  short few;         ///< colour of 8
-  attr_t attributes; ///< with colours
-  attr_t plain;      ///< without any
+  short many;         ///< colour of 256
+  short few;          ///< colour of 8
+  attr_t attributes;  ///< with colours
+  attr_t plain;       ///< without any
 };
 const std::array<palette_entry, 11> palette{{
     {style::normal, -1, -1, A_NORMAL, A_NORMAL},
@@ -116,8 +116,9 @@ result<void> screen::possible() {
   if (what != nullptr) return error{errc::unsupported, std::string(what) + "; `freshet top --json` needs no terminal"};
   int problem = 0;
   if (::setupterm(nullptr, STDOUT_FILENO, &problem) != 0 /* OK */)
-    return error{errc::unsupported, "TERM=" + std::string(kind) + " is not in the terminal database; TERM=xterm or "
-                                    "linux often is, and `freshet top --json` needs no terminal"};
+    return error{errc::unsupported, "TERM=" + std::string(kind) +
+                                        " is not in the terminal database; TERM=xterm or "
+                                        "linux often is, and `freshet top --json` needs no terminal"};
   return {};
 }
 
@@ -152,10 +153,12 @@ void screen::show(const grid& g) {
     for (std::size_t x = 0; x < g.width(); ++x) {
       const cell& c = g.at(x, y);
       if (c.glyph == U' ' && c.look != style::selected) continue;
-      const wchar_t text[2] = {options_.ascii ? static_cast<wchar_t>(ascii_of(c.glyph)) : static_cast<wchar_t>(c.glyph), 0};
+      const wchar_t text[2] = {options_.ascii ? static_cast<wchar_t>(ascii_of(c.glyph)) : static_cast<wchar_t>(c.glyph),
+                               0};
       const palette_entry& p = palette[static_cast<std::size_t>(c.look)];
       cchar_t drawn;
-      ::setcchar(&drawn, text, options_.colour ? p.attributes : p.plain, options_.colour ? pair_of(c.look) : short{0}, nullptr);
+      ::setcchar(&drawn, text, options_.colour ? p.attributes : p.plain, options_.colour ? pair_of(c.look) : short{0},
+                 nullptr);
       ::mvadd_wch(static_cast<int>(y), static_cast<int>(x), &drawn);
     }
   }
@@ -165,15 +168,26 @@ void screen::show(const grid& g) {
 std::optional<screen::press> screen::next() {
   const int got = ::getch();
   switch (got) {
-    case ERR: return std::nullopt;
-    case KEY_UP: return press{key::up, 0};
-    case KEY_DOWN: return press{key::down, 0};
-    case KEY_PPAGE: return press{key::page_up, 0};
-    case KEY_NPAGE: return press{key::page_down, 0};
-    case KEY_HOME: return press{key::home, 0};
-    case KEY_END: return press{key::end, 0};
-    default: break;
+    case ERR:
+      return std::nullopt;
+    case KEY_UP:
+      return press{key::up, 0};
+    case KEY_DOWN:
+      return press{key::down, 0};
+    case KEY_PPAGE:
+      return press{key::page_up, 0};
+    case KEY_NPAGE:
+      return press{key::page_down, 0};
+    case KEY_HOME:
+      return press{key::home, 0};
+    case KEY_END:
+      return press{key::end, 0};
+    default:
+      break;
   }
+  constexpr int control_l = 12;
+  // Whatever else wrote to the terminal: drawn over as a whole.
+  if (got == control_l) ::clearok(curscr, 1);
   // A new size is a key too: the next picture has it.
   if (got < 0 || got > 127) return press{};
   return press{key::other, static_cast<char>(got)};

@@ -3,18 +3,18 @@
 // Thread contract: one at a time, owned by the main thread.
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "kernels/base/result.hpp"
 #include "tools/freshet/console/grid.hpp"
 #include "tools/freshet/console/view.hpp"
+
+#include <optional>
+#include <string>
 
 namespace freshet::cli {
 
 struct screen_options {
   bool colour = true;
-  bool ascii = false;      ///< no glyphs beyond ASCII
+  bool ascii = false;  ///< no glyphs beyond ASCII
 };
 
 class screen {
@@ -35,7 +35,7 @@ class screen {
 
   struct press {
     key special = key::other;
-    char letter = 0;      ///< 0 for special keys
+    char letter = 0;  ///< 0 for special keys
   };
   /// The next key, or nothing when none is there now.
   std::optional<press> next();

@@ -2,22 +2,22 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "tools/freshet/console/format.hpp"
+#include "tools/freshet/console/view.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "tools/freshet/console/format.hpp"
-#include "tools/freshet/console/view.hpp"
-
 namespace freshet::cli {
 
 template <class T>
 struct sort_key {
-  std::function<maybe(const T&)> number;         ///< or, when empty:
+  std::function<maybe(const T&)> number;  ///< or, when empty:
   std::function<std::string(const T&)> text;
-  bool falling = false;                          ///< at first
+  bool falling = false;  ///< at first
 };
 
 template <class T>

@@ -50,13 +50,26 @@ void scrolling_table::draw(canvas area, const std::vector<table_row>& rows, std:
 bool scrolling_table::press(key k) {
   const std::size_t last = rows_ > room_ ? rows_ - room_ : 0;
   switch (k) {
-    case key::up: top_ -= std::min<std::size_t>(top_, 1); return true;
-    case key::down: top_ = std::min(last, top_ + 1); return true;
-    case key::page_up: top_ -= std::min(top_, room_); return true;
-    case key::page_down: top_ = std::min(last, top_ + room_); return true;
-    case key::home: top_ = 0; return true;
-    case key::end: top_ = last; return true;
-    default: return false;
+    case key::up:
+      top_ -= std::min<std::size_t>(top_, 1);
+      return true;
+    case key::down:
+      top_ = std::min(last, top_ + 1);
+      return true;
+    case key::page_up:
+      top_ -= std::min(top_, room_);
+      return true;
+    case key::page_down:
+      top_ = std::min(last, top_ + room_);
+      return true;
+    case key::home:
+      top_ = 0;
+      return true;
+    case key::end:
+      top_ = last;
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -2,12 +2,12 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "tools/freshet/console/grid.hpp"
+#include "tools/freshet/console/view.hpp"
+
 #include <cstddef>
 #include <string>
 #include <vector>
-
-#include "tools/freshet/console/grid.hpp"
-#include "tools/freshet/console/view.hpp"
 
 namespace freshet::cli {
 
@@ -35,7 +35,7 @@ class scrolling_table {
  private:
   std::vector<table_column> columns_;
   std::size_t top_ = 0;
-  std::size_t rows_ = 0;     ///< as drawn last
+  std::size_t rows_ = 0;  ///< as drawn last
   std::size_t room_ = 1;
 };
 

@@ -2,14 +2,14 @@
 // Thread contract: owned by one thread.
 #pragma once
 
+#include "tools/freshet/console/grid.hpp"
+#include "tools/freshet/console/live_model.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "tools/freshet/console/grid.hpp"
-#include "tools/freshet/console/live_model.hpp"
 
 namespace freshet::cli {
 

@@ -1,5 +1,4 @@
 #include "tools/freshet/console/view.hpp"
-
 #include "tools/freshet/console/views/events.hpp"
 #include "tools/freshet/console/views/fleet.hpp"
 #include "tools/freshet/console/views/overview.hpp"

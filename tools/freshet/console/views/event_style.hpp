@@ -1,9 +1,9 @@
 // How an event's level looks. Pure function.
 #pragma once
 
-#include <string>
-
 #include "tools/freshet/console/grid.hpp"
+
+#include <string>
 
 namespace freshet::cli {
 

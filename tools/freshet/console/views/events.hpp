@@ -1,9 +1,9 @@
 // What happened, newest first.
 #pragma once
 
-#include <memory>
-
 #include "tools/freshet/console/view.hpp"
+
+#include <memory>
 
 namespace freshet::cli {
 

@@ -1,9 +1,9 @@
 // Every device: version and how far it lags, state, phase, accuracy, traffic. Sorted by any column.
 #pragma once
 
-#include <memory>
-
 #include "tools/freshet/console/view.hpp"
+
+#include <memory>
 
 namespace freshet::cli {
 

@@ -1,11 +1,11 @@
 #include "tools/freshet/console/views/flow_picture.hpp"
 
+#include "actors/stats/figures.hpp"
+#include "tools/freshet/console/format.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
-
-#include "actors/stats/figures.hpp"
-#include "tools/freshet/console/format.hpp"
 
 namespace freshet::cli {
 namespace {

@@ -3,10 +3,10 @@
 // Thread contract: pure functions.
 #pragma once
 
-#include <cstddef>
-
 #include "tools/freshet/console/grid.hpp"
 #include "tools/freshet/console/live_model.hpp"
+
+#include <cstddef>
 
 namespace freshet::cli {
 

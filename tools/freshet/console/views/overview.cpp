@@ -1,18 +1,18 @@
 #include "tools/freshet/console/views/overview.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cstdio>
-
 #include "tools/freshet/console/chart.hpp"
 #include "tools/freshet/console/format.hpp"
 #include "tools/freshet/console/views/event_style.hpp"
 #include "tools/freshet/console/views/flow_picture.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
 namespace freshet::cli {
 namespace {
 
-constexpr std::size_t axis = 6;   // columns left of the chart
+constexpr std::size_t axis = 6;  // columns left of the chart
 
 std::string points(double difference) {
   std::array<char, 32> buffer{};
@@ -84,7 +84,8 @@ void draw_traffic(const live_model& m, canvas area) {
     const double share = *part / *of;
     const std::size_t width = area.width() - bar_at - 8;
     draw_bar(area, bar_at, y, width, share, share > 1.05 ? style::warn : style::flow);
-    area.put_right(area.width(), y, short_number(std::round(share * 100)) + " %", share > 1.05 ? style::warn : style::normal);
+    area.put_right(area.width(), y, short_number(std::round(share * 100)) + " %",
+                   share > 1.05 ? style::warn : style::normal);
   };
   line(0, "uplink", m.uplink_bytes_per_s, m.uplink_bytes_per_sample, m.uplink_budget_bytes_per_sample, " a sample");
   // Without a budget: of the whole adapter in fp16.

@@ -2,9 +2,9 @@
 // twin, traffic against its budget, the latest events.
 #pragma once
 
-#include <memory>
-
 #include "tools/freshet/console/view.hpp"
+
+#include <memory>
 
 namespace freshet::cli {
 

@@ -1,10 +1,10 @@
 #include "tools/freshet/console/views/roles.hpp"
 
-#include <algorithm>
-
 #include "tools/freshet/console/format.hpp"
 #include "tools/freshet/console/sorting.hpp"
 #include "tools/freshet/console/table.hpp"
+
+#include <algorithm>
 
 namespace freshet::cli {
 namespace {
@@ -49,8 +49,18 @@ class roles_view final : public view {
                              by{[](const live_role& r) { return r.service_p99_us; }, {}, true},
                              by{[](const live_role& r) { return r.restarts; }, {}, true},
                              by{[](const live_role& r) { return r.resident_bytes; }, {}, true}}};
-  scrolling_table table_{{{"role", 19, false}, {"busy", 7}, {"in/s", 5}, {"mail", 4}, {"wait50", 6}, {"wait99", 6},
-                          {"serv50", 6}, {"serv99", 6}, {"rst", 3}, {"memory", 7}, {"out/s", 5}, {"slice99", 7},
+  scrolling_table table_{{{"role", 19, false},
+                          {"busy", 7},
+                          {"in/s", 5},
+                          {"mail", 4},
+                          {"wait50", 6},
+                          {"wait99", 6},
+                          {"serv50", 6},
+                          {"serv99", 6},
+                          {"rst", 3},
+                          {"memory", 7},
+                          {"out/s", 5},
+                          {"slice99", 7},
                           {"up", 8}}};
 };
 

@@ -1,9 +1,9 @@
 // Every role: rates, how busy it is, waiting and service times, mailbox, restarts, memory of its process.
 #pragma once
 
-#include <memory>
-
 #include "tools/freshet/console/view.hpp"
+
+#include <memory>
 
 namespace freshet::cli {
 
