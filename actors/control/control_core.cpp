@@ -21,6 +21,7 @@ using topology::address;
 using topology::any_message;
 using topology::graph;
 
+constexpr duration roster_every = std::chrono::seconds(10);
 constexpr std::size_t most_listed = 1000;
 // Nodes that report; more than any topology has.
 constexpr std::size_t most_nodes = 8192;
@@ -137,9 +138,20 @@ class control_core final : public role_core {
         next_graph_.reset();
         told_.clear();
       }
+      roster_at_.reset();
       publish();
     }
     tell(now, out);
+    if (!roster_at_ || now >= *roster_at_) tell_roster(now, out);
+  }
+
+  /// STATS shows who is missing: it must know who there should be. Said again now and then, for it may be a new life.
+  void tell_roster(time_point now, outbox& out) {
+    roster_at_ = now + roster_every;
+    json roster = json::object();
+    for (const auto& role : graph_.roles) roster[role.where().text()] = config::name(role.kind());
+    for (const auto* stats : graph_.roles_of(topology::role_kind::stats))
+      out.send(stats->where(), topology::operator_request{0, "roster", roster.dump()});
   }
 
   void tell(time_point now, outbox& out) {
@@ -279,6 +291,7 @@ class control_core final : public role_core {
     time_point at;
   };
   std::map<std::string, told> told_;
+  std::optional<time_point> roster_at_;   ///< when it is due
   std::uint64_t applied_ = 0;
   std::uint64_t reverted_ = 0;
 };

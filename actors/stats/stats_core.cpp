@@ -5,6 +5,7 @@
 #include "actors/stats/events.hpp"
 #include "actors/stats/heard_role.hpp"
 #include "actors/stats/live_document.hpp"
+#include "topology/graph/plan.hpp"
 
 #include <algorithm>
 #include <map>
@@ -50,6 +51,9 @@ class stats_core final : public role_core {
       consoles_.taken(from, *taken, now, out);
     } else if (const auto* end = std::get_if<topology::stats_end>(&m)) {
       consoles_.end(from, *end);
+    } else if (const auto* said = std::get_if<topology::operator_request>(&m)) {
+      if (from.role != topology::control_role || said->verb != "roster") return refuse_unknown("stats", from, m, out);
+      take_roster(said->json);
     } else {
       refuse_unknown("stats", from, m, out);
     }
@@ -118,6 +122,19 @@ class stats_core final : public role_core {
     events_.compare(from, kind, known == roles_.end() ? nullptr : &known->second.last(), heard, now - started_);
     if (silent_.erase(from) > 0) events_.add(event_level::good, from.text(), "is heard again", now - started_);
     roles_[from].hear(std::move(heard), now);
+  }
+
+  /// Who there is now, of CONTROL: {"node/role": kind}.
+  void take_roster(const std::string& text) {
+    const json roster = json::parse(text, nullptr, false);
+    if (!roster.is_object()) return;
+    std::map<address, std::string> all;
+    for (const auto& [where, kind] : roster.items()) {
+      const std::size_t slash = where.find('/');
+      if (slash == std::string::npos || !kind.is_string()) return;
+      all[{where.substr(0, slash), where.substr(slash + 1)}] = kind.get<std::string>();
+    }
+    options_.expected = std::move(all);
   }
 
   live_sources sources() const { return {roles_, options_.expected, options_.silent_after}; }

@@ -204,6 +204,21 @@ TEST_F(control, goes_back_to_an_older_revision) {
   EXPECT_EQ(ask("apply", {{"revision", 99}})["error"], "unavailable");
 }
 
+TEST_F(control, tells_stats_who_there_is) {
+  live();
+  const auto first = out.take<topology::operator_request>();
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].verb, "roster");
+  EXPECT_EQ(json::parse(first[0].json)["edge-2/device"], "device");
+  ask("apply", {{"text", document(1)}});
+  for (const char* node : {"cloud", "edge-2"}) hear(node, 2, 1, true);
+  for (const bool finished : {false, true})
+    for (const char* node : {"cloud", "edge-2"}) hear(node, 0, 2, finished);
+  const auto second = out.take<topology::operator_request>();
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_FALSE(json::parse(second[0].json).contains("edge-2/device"));
+}
+
 TEST_F(control, a_node_speaks_for_itself_only) {
   live();
   ask("apply", {{"text", document(3)}});
