@@ -71,7 +71,6 @@ struct node::state {
   system* engine = nullptr;
   node_options options;   // without its first roles
   std::string name;
-  system* engine = nullptr;
   std::shared_ptr<opened_port> port;
   std::shared_ptr<supervision_board> board;
   actors::supervisor_handle supervisor;
@@ -99,7 +98,6 @@ result<std::unique_ptr<node>> node::start(system& engine, transport& links, node
   s->board = std::make_shared<supervision_board>(std::move(names));
   supervision.board = s->board;
   s->supervisor = spawn_supervisor(engine, std::move(supervision));
-  s->engine = &engine;
   s->options = std::move(options);
   s->options.roles.clear();
   return std::unique_ptr<node>(new node(std::move(s)));

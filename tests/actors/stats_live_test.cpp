@@ -129,6 +129,22 @@ TEST_F(live, names_every_role_of_the_topology_and_which_are_missing_or_silent) {
   EXPECT_EQ(roles.at("cloud/distiller"), (json{{"kind", "distiller"}, {"state", "missing"}}));
 }
 
+TEST_F(live, follows_the_roster_of_control) {
+  begin();
+  report(intake, shell(10), 1s);
+  const auto roster = [&](const address& from, const char* text) {
+    core->handle(from, topology::operator_request{0, "roster", text}, at(2s), out);
+  };
+  roster({"cloud", "control"}, R"({"cloud/intake": "intake", "edge-9/device": "device"})");
+  json roles = fresh_document(3s).at("roles");
+  EXPECT_EQ(roles.at("edge-9/device").at("state"), "missing");
+  EXPECT_EQ(roles.count("cloud/distiller"), 0U);
+  roster({"edge-1", "device"}, "{}");   // nobody else says who there is
+  roster({"cloud", "control"}, "[]");
+  roster({"cloud", "control"}, R"({"nonsense": "device"})");
+  EXPECT_EQ(fresh_document(4s).at("roles").count("edge-9/device"), 1U);
+}
+
 TEST_F(live, rates_and_distributions_are_those_of_the_last_seconds) {
   begin();
   // Ten slow seconds of 1 ms each, then ten of 100 messages a second that take little.

@@ -41,6 +41,7 @@ class collecting_outbox final : public actors::outbox {
     sent.push_back(std::move(m));
   }
   [[nodiscard]] std::size_t room(const topology::address&) const override { return 64; }
+  [[nodiscard]] std::size_t on_the_way(const topology::address&) const override { return 0; }
   void wake_after(duration) override {}
   void log(actors::log_level level, std::string text) override {
     if (level >= actors::log_level::warn && !complaint) complaint = std::move(text);

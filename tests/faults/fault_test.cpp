@@ -1,0 +1,155 @@
+// Ends a process at every fault point that it passes, starts it again, and judges what it left. The program
+// is its own child: `test_faults --live MODEL STATE` is one life.
+#include "kernels/base/fault_point.hpp"
+#include "kernels/base/rng.hpp"
+#include "tests/faults/life.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/tiny_student.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace freshet::test {
+namespace {
+
+class child {
+ public:
+  child(const life_options& options, const std::string& fault, const std::string& trace) {
+    std::ofstream(options.state / "samples") << options.samples;
+    const std::string model = options.model.string();
+    const std::string state = options.state.string();
+    pid_ = ::fork();
+    if (pid_ != 0) return;
+    fault.empty() ? ::unsetenv("FRESHET_FAULT") : ::setenv("FRESHET_FAULT", fault.c_str(), 1);
+    trace.empty() ? ::unsetenv("FRESHET_FAULT_TRACE") : ::setenv("FRESHET_FAULT_TRACE", trace.c_str(), 1);
+    ::execl("/proc/self/exe", "test_faults", "--live", model.c_str(), state.c_str(), static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Exit status, or minus the signal.
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+int run(const life_options& options, const std::string& fault = "", const std::string& trace = "") {
+  return child(options, fault, trace).wait();
+}
+
+class faults : public ::testing::Test {
+ protected:
+  life_options fresh(const temporary_folder& folder) {
+    life_options o;
+    o.model = tiny_.model();
+    o.state = folder.path();
+    o.samples = 24;  // each death takes a reserve of positions with it
+    return o;
+  }
+  /// The points that a life passes, with how often.
+  std::vector<std::pair<std::string, unsigned>> points() {
+    const temporary_folder folder;
+    const auto options = fresh(folder);
+    const std::string trace = (folder.path() / "trace").string();
+    EXPECT_EQ(run(options, "", trace), 0);
+    EXPECT_EQ(judge(options, true), "");
+    std::vector<std::pair<std::string, unsigned>> all;
+    std::ifstream in(trace);
+    std::string name;
+    while (in >> name) {
+      auto known = std::find_if(all.begin(), all.end(), [&](const auto& p) { return p.first == name; });
+      if (known == all.end()) {
+        all.emplace_back(name, 1);
+      } else {
+        ++known->second;
+      }
+    }
+    return all;
+  }
+  tiny_student tiny_;
+};
+
+// In shares, so that they run side by side.
+constexpr unsigned shares = 4;
+class faults_at : public faults, public ::testing::WithParamInterface<unsigned> {};
+
+TEST_P(faults_at, whatever_point_a_process_dies_at_its_promises_hold) {
+  const auto all = points();
+  ASSERT_GT(all.size(), 35U) << "a life passes fewer points than there are";
+  for (std::size_t i = GetParam(); i < all.size(); i += shares) {
+    const auto& [name, passes] = all[i];
+    for (const unsigned pass : std::set<unsigned>{1, (passes + 1) / 2, passes}) {
+      SCOPED_TRACE(name + ":" + std::to_string(pass) + " of " + std::to_string(passes));
+      const temporary_folder folder;
+      const auto options = fresh(folder);
+      ASSERT_EQ(run(options, name + ":" + std::to_string(pass)), fault_exit_status);
+      ASSERT_EQ(judge(options, false), "");
+      // It dies at the same point once more, if its second life comes by there.
+      const int second = run(options, name + ":1");
+      ASSERT_TRUE(second == fault_exit_status || second == 0) << second;
+      ASSERT_EQ(judge(options, second == 0), "");
+      if (second != 0) {
+        ASSERT_EQ(run(options), 0);
+        ASSERT_EQ(judge(options, true), "");
+      }
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(share, faults_at, ::testing::Range(0U, shares));
+
+TEST_F(faults, a_process_that_is_killed_at_any_moment_keeps_its_promises) {
+  rng random(21);
+  const temporary_folder folder;
+  auto options = fresh(folder);
+  options.samples = 60;
+  for (int round = 0; round < 12; ++round) {
+    child life(options, "", "");
+    std::this_thread::sleep_for(std::chrono::milliseconds(random.below(400)));
+    ::kill(life.pid(), SIGKILL);
+    const int ended = life.wait();
+    ASSERT_TRUE(ended == -SIGKILL || ended == 0) << ended;
+    ASSERT_EQ(judge(options, ended == 0), "") << round;
+    options.samples += 6;
+  }
+  ASSERT_EQ(run(options), 0);
+  ASSERT_EQ(judge(options, true), "");
+}
+
+}  // namespace
+}  // namespace freshet::test
+
+int main(int argc, char** argv) {
+  if (argc == 4 && std::strcmp(argv[1], "--live") == 0) {
+    freshet::test::life_options options;
+    options.model = argv[2];
+    options.state = argv[3];
+    // Samples beyond the first life's: the harness says how many in a file.
+    std::ifstream in(options.state / "samples");
+    in >> options.samples;
+    const std::string wrong = freshet::test::live(options);
+    if (wrong.empty()) return 0;
+    std::cerr << wrong << '\n';
+    return 1;
+  }
+  // A death by _exit loses nothing that was written, so a file system in memory tests the same, and sooner.
+  if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
