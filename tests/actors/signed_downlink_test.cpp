@@ -166,14 +166,16 @@ TEST_F(signed_downlink, a_device_that_slept_through_several_rotations_follows_th
 TEST_F(signed_downlink, a_bent_statement_changes_nothing_and_is_reported_once) {
   ASSERT_TRUE(keys.rotate().ok());
   publish();
-  commit();
-  talk(5, [](topology::any_message& m) {
+  const auto bend = [](topology::any_message& m) {
     auto* statement = std::get_if<topology::trust_statement>(&m);
     if (statement == nullptr) return;
     std::vector<std::uint8_t> bytes(statement->bytes.data(), statement->bytes.data() + statement->bytes.bytes());
     bytes[20] ^= 1;
     statement->bytes = host_tensor::of(std::move(bytes));
-  });
+  };
+  talk(2, bend);
+  commit();
+  talk(5, bend);
   EXPECT_EQ(device->report().trusted, 1U);
   EXPECT_EQ(device->report().active, version{0});
   EXPECT_EQ(device->count().refused, 1U);
