@@ -209,6 +209,9 @@ class node_host::state {
       images_[name] = topology::image_of(next.wanted, *spec);
       started.push_back(name);
     }
+    leaving_.clear();
+    for (const auto& node : graph_.nodes)
+      if (next.wanted.find_node(node.name) == nullptr) leaving_.push_back(node.name);
     graph_ = std::move(next.wanted);
     const auto sound = watch(started);
     desk_->update([&](node_report& r) {
@@ -256,7 +259,10 @@ class node_host::state {
       node_->disconnect(it->first);
       it = peers_.erase(it);
     }
-    residents_->replace(town_of(graph_), open_to_consoles(graph_));
+    // Nodes that leave have still to say that they did.
+    rt::residents::town all = town_of(graph_);
+    for (const std::string& node : leaving_) all[node].roles.insert(topology::agent_role);
+    residents_->replace(std::move(all), open_to_consoles(graph_));
     desk_->update([](node_report& r) { r.finished = true; });
   }
 
@@ -281,6 +287,7 @@ class node_host::state {
   std::shared_ptr<rt::residents> residents_;
   std::map<std::string, topology::role_image> images_;  ///< of the roles that run
   std::map<std::string, std::string> peers_;
+  std::vector<std::string> leaving_;   ///< nodes of the graph before
   std::optional<prepared_change> ready_;
   std::atomic<bool> halted_{false};
   std::thread worker_;   ///< the only one to touch the above once it runs

@@ -241,6 +241,7 @@ class control_core final : public role_core {
     json said = to_json(plan);
     said["revision"] = current_.number;
     if (!plan.refusals.empty() || plan.empty()) return said;
+    FRESHET_TRY(options_.provide(wanted));
     r.at_unix_ms = options_.wall_clock();
     r.steps_json = said["steps"].dump(-1, ' ', false, json::error_handler_t::replace);
     FRESHET_TRY_ASSIGN(r.number, store_.add(r));

@@ -36,6 +36,8 @@ struct control_options {
   /// Document to graph, with all problems in the error.
   std::function<result<topology::graph>(const std::string& text, const std::string& file, const std::string& base_dir)>
       load;
+  /// Makes what newcomers need on the disk before they start. What cannot be made stops the change.
+  std::function<result<void>(const topology::graph& wanted)> provide = [](const topology::graph&) { return result<void>(); };
   /// Tells the launcher which processes to run. Called again after every change of that.
   std::function<void(const std::vector<wanted_node>&)> publish = [](const std::vector<wanted_node>&) {};
   /// Milliseconds since 1970, for people only.

@@ -48,7 +48,10 @@ bool residents::may_say(const topology::address& from, const topology::address& 
   if (home == all_.end()) return false;
   if (from.role != port_role && home->second.roles.count(from.role) == 0) return false;
   const auto device = device_of(m);
-  return !device || home->second.devices.count(*device) > 0;
+  if (!device || home->second.devices.count(*device) > 0) return true;
+  // What the cloud says of a device, it says to where that lives.
+  const auto there = all_.find(to.node);
+  return there != all_.end() && there->second.devices.count(*device) > 0;
 }
 
 }  // namespace freshet::rt

@@ -150,7 +150,7 @@ class world {
 
     FRESHET_TRY_ASSIGN(auto kept, durable_journal::open(options_.state / "journal.db"));
     intake_options in;
-    in.teacher = at_teacher;
+    in.teachers = {at_teacher};
     in.distiller = at_distiller;
     in.first_lease = 1000 * static_cast<std::uint64_t>(::getpid());
     FRESHET_TRY_ASSIGN(intake_, make_intake(in, std::move(kept)));

@@ -17,6 +17,7 @@
 #include "tools/freshet/log.hpp"
 #include "tools/freshet/node_list.hpp"
 #include "tools/freshet/paths.hpp"
+#include "tools/freshet/provision.hpp"
 #include "tools/freshet/service/drain.hpp"
 #include "tools/freshet/service/node_service.hpp"
 #include "topology/graph/load.hpp"
@@ -26,9 +27,10 @@ namespace freshet::cli {
 namespace {
 
 /// Makes CONTROL anew for each of its lives: what it knows is in the state folder.
-rt::core_factory control_of(const topology::graph& graph, std::shared_ptr<spdlog::logger> log) {
+/// Under a launcher all nodes are of this host, and get their keys as at its start.
+rt::core_factory control_of(const topology::graph& graph, bool launched, std::shared_ptr<spdlog::logger> log) {
   return [state = graph.state_dir, self = topology::address{topology::control_node(graph), topology::control_role},
-          log]() -> std::unique_ptr<actors::role_core> {
+          launched, log]() -> std::unique_ptr<actors::role_core> {
     actors::control_options options;
     options.self = self;
     options.load = [state](const std::string& text, const std::string& file, const std::string& base_dir) {
@@ -42,6 +44,7 @@ rt::core_factory control_of(const topology::graph& graph, std::shared_ptr<spdlog
       if (const auto written = write_node_list(state, nodes); !written.ok())
         log->error("the list of nodes: {}", written.err().text());
     };
+    if (launched) options.provide = [](const topology::graph& wanted) { return provision(wanted); };
     options.wall_clock = unix_ms_now;
     auto store = actors::revision_store::open(revisions_in(state));
     if (!store.ok()) throw std::runtime_error(store.err().text());
@@ -76,7 +79,7 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   options.revision = how.revision;
   options.await = how.await;
   options.log = engine_options.log;
-  options.control = control_of(graph, engine_options.log);
+  options.control = control_of(graph, !how.launcher.empty(), engine_options.log);
   std::atomic<bool> given_up{false};
   options.on_give_up = [&](const std::string& role, const std::string& why) {
     engine_options.log->critical("role {} is given up: {}", role, why);

@@ -169,6 +169,8 @@ TEST_F(control, killed_while_preparing_it_reverts) {
   live();
   ask("apply", {{"text", document(3)}});
   live();
+  EXPECT_EQ(ask("change", {{"revision", 2}})["state"], "reverting");
+  hear("cloud", 2, 1, true);   // it had prepared; nobody waits for the newcomer
   EXPECT_EQ(ask("change", {{"revision", 2}})["state"], "reverted");
   EXPECT_THAT(published, ElementsAre("cloud 1", "edge-1 1", "edge-2 1"));
 }
@@ -215,8 +217,8 @@ TEST_F(control, tells_stats_who_there_is) {
   for (const bool finished : {false, true})
     for (const char* node : {"cloud", "edge-2"}) hear(node, 0, 2, finished);
   const auto second = out.take<topology::operator_request>();
-  ASSERT_EQ(second.size(), 1U);
-  EXPECT_FALSE(json::parse(second[0].json).contains("edge-2/device"));
+  ASSERT_FALSE(second.empty());
+  EXPECT_FALSE(json::parse(second.back().json).contains("edge-2/device"));
 }
 
 TEST_F(control, a_node_speaks_for_itself_only) {

@@ -10,7 +10,6 @@
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -249,22 +248,6 @@ result<std::vector<node_command>> commands_of(const std::string& state_dir, cons
   return out;
 }
 
-/// What new nodes need on the disk before they start.
-result<void> provision_listed(const std::string& state_dir) {
-  FRESHET_TRY_ASSIGN(const auto listed, read_node_list(state_dir));
-  std::set<std::string> done;
-  for (const listed_node& node : listed) {
-    if (!node.await || !done.insert(node.document).second) continue;
-    topology_options pending;
-    pending.file = node.document;
-    pending.state_dir = state_dir;
-    pending.base_dir = node.base_dir;
-    FRESHET_TRY_ASSIGN(const auto topology, load_topology(pending));
-    FRESHET_TRY(provision(topology.graph));
-  }
-  return {};
-}
-
 int run_all(const run_options& options, const chosen_topology& topology) {
   const std::string& state = topology.graph.state_dir;
   if (const auto made = make_folder(state); !made) return report(made.err());
@@ -328,7 +311,6 @@ int run_all(const run_options& options, const chosen_topology& topology) {
     const std::string now = node_list_stamp(state);
     if (now == stamp) return std::nullopt;
     stamp = now;
-    if (const auto made = provision_listed(state); !made) launch.on_event("keys of new nodes: " + made.err().text());
     auto changed = commands_of(state, options.log, common);
     if (!changed) {
       launch.on_event("the list of nodes is left as it was: " + changed.err().text());
