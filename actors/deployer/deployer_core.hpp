@@ -9,14 +9,19 @@
 //
 // Reports repeat, so any control message may get lost. Transfers are pulled and bounded in number;
 // a slow, dead or failing device delays nobody. A device of another line is counted and left alone.
-// Version 0 needs no bytes: the offer of an empty snapshot of it sends a device back to its base.
+// Version 0 needs no bytes: the offer of an empty snapshot of it sends a device back to its base. A device
+// that has the desired version in its second slot is told to go back to it, and pulls nothing.
+// What is desired of whom, and when that is taken back, is rollout.hpp's. It is on the disk before a device
+// hears of it. The DISTILLER is sent back to the last good version when what it built on was bad.
 // Thread contract: that of role_core.
 #pragma once
 
+#include "actors/deployer/rollout.hpp"
 #include "actors/deployer/transfer_slots.hpp"
 #include "actors/role.hpp"
 #include "kernels/delta/layout.hpp"
 
+#include <filesystem>
 #include <memory>
 
 namespace freshet::actors {
@@ -34,6 +39,8 @@ struct deployer_options {
   transfer_slots::options transfers;
   duration retry_after = std::chrono::seconds(1);  ///< after a failed snapshot; doubles with each
   duration retry_cap = std::chrono::seconds(60);
+  rollout_options rollout;
+  std::filesystem::path state_dir;  ///< empty: a restart forgets what was good, bad and pinned
 };
 
 /// Fails on a layout or options that make no sense.

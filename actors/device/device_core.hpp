@@ -14,10 +14,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "actors/device/phase_stream.hpp"
+#include "actors/device/self_check.hpp"
 #include "actors/role.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/model/lora.hpp"
@@ -42,6 +44,8 @@ struct device_options {
   /// Active and previous version and the position in the stream live here; empty: a restart begins at
   /// version 0 and position 0, and the cloud drops the positions that it knows.
   std::filesystem::path state_dir;
+  self_check_options self_check;            ///< of a version, before it answers
+  std::function<time_point()> clock;        ///< for the time that answers take; unset: it is not reported
 };
 
 /// Fails when an option makes no sense, the student cannot be loaded, its values are not sane, or

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/schema.hpp"
+#include "config/schema/self_test.hpp"
 #include "config/schema/source.hpp"
 
 namespace freshet::config {
@@ -16,6 +17,7 @@ struct device_settings {
   bool twin = true;
   std::string state_dir;
   source_settings source;
+  self_test_settings self_test;
 
   static void describe(schema<device_settings>& s) {
     s.setting("model", &device_settings::model,
@@ -40,6 +42,7 @@ struct device_settings {
               "document's state_dir.")
         .example("/var/lib/freshet/edge-1");
     s.table("source", &device_settings::source, "The stream of this device.");
+    s.table("self_test", &device_settings::self_test, "What a new version must show before it answers here.");
   }
 };
 

@@ -28,6 +28,7 @@ void fill_state_dir(role_spec& role, const std::string& state_dir, const std::st
   };
   if (auto* device = std::get_if<config::device_settings>(&role.settings)) fill(device->state_dir);
   if (auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) fill(distiller->state_dir);
+  if (auto* deployer = std::get_if<config::deployer_settings>(&role.settings)) fill(deployer->state_dir);
 }
 
 }  // namespace

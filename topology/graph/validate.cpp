@@ -121,6 +121,7 @@ void check_state_dirs(const graph& g, config::problems& out) {
     const std::string* own = nullptr;
     if (const auto* device = std::get_if<config::device_settings>(&role.settings)) own = &device->state_dir;
     if (const auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) own = &distiller->state_dir;
+    if (const auto* deployer = std::get_if<config::deployer_settings>(&role.settings)) own = &deployer->state_dir;
     if (own == nullptr || role.node.empty()) continue;
     const auto [other, unused] = owners.emplace(*own, &role);
     // Roles of one name are reported as that, once.

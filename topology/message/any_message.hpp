@@ -57,6 +57,9 @@ FRESHET_MESSAGE(operator_request, 40, control)
 FRESHET_MESSAGE(operator_answer, 41, control)
 FRESHET_MESSAGE(topology_order, 42, control)
 FRESHET_MESSAGE(node_report, 43, control)
+FRESHET_MESSAGE(probe_outcomes, 50, control)
+FRESHET_MESSAGE(slot_order, 51, control)
+FRESHET_MESSAGE(mirror_return, 52, sequenced)
 #undef FRESHET_MESSAGE
 
 using any_message =
@@ -64,7 +67,7 @@ using any_message =
                  tick_learned, stop_request, observation_batch, uts_batch, label_request, labelled_batch,
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
                  chunk_request, artefact_chunk, operator_request, operator_answer,
-                 topology_order, node_report>;
+                 topology_order, node_report, probe_outcomes, slot_order, mirror_return>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);
