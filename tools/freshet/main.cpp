@@ -74,6 +74,7 @@ int main(int argc, char** argv) {
   add_status(app, chosen);
   add_check(app, chosen);
   add_change(app, chosen);
+  add_rollout(app, chosen);
   add_config(app, chosen);
   add_pretrain(app, chosen);
   add_bench(app, chosen);
