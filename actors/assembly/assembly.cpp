@@ -17,6 +17,7 @@
 #include "actors/distiller/distiller_core.hpp"
 #include "actors/intake/durable_journal.hpp"
 #include "actors/intake/intake_core.hpp"
+#include "actors/rt/real_clock.hpp"
 #include "actors/stats/stats_core.hpp"
 #include "actors/teacher/teacher_core.hpp"
 #include "actors/uplink_filter/uplink_filter_core.hpp"
@@ -91,6 +92,26 @@ distill::learner_options learner_options_of(const config::distiller_settings& s)
   o.memory.recent = s.recent_window;
   o.memory.reservoir = s.replay_capacity;
   o.seed = s.seed;
+  return o;
+}
+
+rollout_options rollout_options_of(const config::rollout_settings& s) {
+  rollout_options o;
+  o.waves = s.waves;
+  o.gate = s.gate == "agreement";
+  o.canary_share = s.canary_share;
+  o.canary_minimum = s.canary_minimum;
+  o.wave_share = s.wave_share;
+  o.agreement.samples = s.evidence_samples;
+  o.agreement.domain_samples = std::min<std::uint64_t>(o.agreement.domain_samples, s.evidence_samples);
+  o.agreement.margin = s.margin;
+  o.agreement.false_alarm = s.false_alarm;
+  o.evidence_time = s.evidence_time;
+  o.patience = s.patience;
+  o.slow_factor = s.slow_factor;
+  o.silent_after = s.silent_after;
+  o.rollback_within = s.rollback_within;
+  o.kept_versions = s.kept_versions;
   return o;
 }
 
@@ -202,6 +223,14 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       } else {
         o.trusted_keys = s.trusted_keys;
       }
+      const auto clock = std::make_shared<rt::real_clock>();
+      o.clock = [clock] { return clock->now(); };
+      o.self_check.clock = o.clock;
+      // What the bench measures must not hang on the machine's speed.
+      o.self_check.questions = o.bench ? 0 : s.self_test.questions;
+      o.self_check.most_lost = s.self_test.most_lost;
+      o.self_check.slow_factor = s.self_test.slow_factor;
+      o.self_check.limit = s.self_test.limit;
       o.send_features = needs_features(filtering);
       o.send_relevance = filtering.token_score == "relevance";
       make = [o] { return make_device(o); };
@@ -310,6 +339,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         }
         o.teacher = "self";
         o.labelling.shared_vocabulary = false;
+        o.tell_probes = false;  // nobody agrees with himself by merit
       } else {
         o.teacher = std::filesystem::path(teaching.model).filename().string();
         FRESHET_TRY_ASSIGN(const loaded_model teacher, cache_->models.load(teaching.model));
@@ -370,6 +400,13 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       } else {
         FRESHET_TRY_ASSIGN(o.keys, keys_in_file(access::artefact_key_file(s.key_dir)));
       }
+      const auto& teaching = std::get<config::teacher_settings>(graph_.roles_of(role_kind::teacher).front()->settings);
+      // In paced mode all devices run the newest version at every tick.
+      const bool paced = first_of(graph_, role_kind::bench).has_value();
+      o.rollout = rollout_options_of(s.rollout);
+      o.rollout.waves = o.rollout.waves && !paced;
+      o.rollout.gate = o.rollout.gate && !paced && teaching.kind != "self";
+      if (!paced) o.state_dir = s.state_dir;
       make = [o] { return make_deployer(o); };
       break;
     }

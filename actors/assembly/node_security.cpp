@@ -51,7 +51,8 @@ rt::residents::town town_of(const topology::graph& g) {
 
 std::set<topology::address> open_to_consoles(const topology::graph& g) {
   std::set<topology::address> open{{topology::control_node(g), topology::control_role}};
-  for (const auto* stats : g.roles_of(topology::role_kind::stats)) open.insert(stats->where());
+  for (const auto kind : {topology::role_kind::stats, topology::role_kind::deployer})
+    for (const auto* role : g.roles_of(kind)) open.insert(role->where());
   return open;
 }
 

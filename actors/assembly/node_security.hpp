@@ -26,7 +26,7 @@ result<rt::link_security> security_of(const topology::graph& g, const topology::
 
 /// Every role and device at its place, and what each node has itself.
 [[nodiscard]] rt::residents::town town_of(const topology::graph& g);
-/// Consoles may speak to STATS and to CONTROL.
+/// Consoles may speak to STATS, to CONTROL and to the deployer.
 [[nodiscard]] std::set<topology::address> open_to_consoles(const topology::graph& g);
 /// The key that a peer has at this endpoint; empty on plain links.
 [[nodiscard]] std::string server_key_of(const topology::graph& g, const std::string& peer, const std::string& endpoint);

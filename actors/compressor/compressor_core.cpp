@@ -106,9 +106,10 @@ class compressor_core final : public role_core {
       FRESHET_TRY(check_values(request.importance, "importance", total));
       importance = request.importance.as<float>();
     }
-    if (request.next.value != request.base.value + 1) {
+    // Numbers of versions that turned out bad are passed over.
+    if (request.next.value <= request.base.value) {
       return error{errc::invalid_argument, "refresh from version " + std::to_string(request.base.value) + " to " +
-                                               std::to_string(request.next.value) + "; one step is right"};
+                                               std::to_string(request.next.value) + "; a later one is right"};
     }
     delta::artefact label;
     label.line = request.line;
@@ -119,9 +120,10 @@ class compressor_core final : public role_core {
     label.metric_after = request.metric_after;
     const float* held = request.mirror.as<float>();
     const std::vector<float> mirror(held, held + total);
-    FRESHET_TRY_ASSIGN(const delta::refresh made,
+    FRESHET_TRY_ASSIGN(delta::refresh made,
                        delta::make_refresh({options_.parts, request.target.as<float>(), importance, budget_}, codec_,
                                            mirror, request.base, std::move(label)));
+    made.made.made = request.next;
     FRESHET_TRY_ASSIGN(auto bytes, delta::encode_artefact(made.made));
     ++made_;
     last_bytes_ = bytes.size();

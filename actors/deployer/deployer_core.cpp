@@ -1,5 +1,7 @@
 #include "actors/deployer/deployer_core.hpp"
 
+#include "actors/deployer/rollout_state.hpp"
+#include "actors/deployer/rollout_view.hpp"
 #include "actors/refusal.hpp"
 
 #include <algorithm>
@@ -18,6 +20,11 @@ using topology::any_message;
 
 constexpr duration key_period = std::chrono::seconds(1);
 constexpr std::uint32_t commit_credit = 8;  // a commit is done with as soon as it is handled
+// A second slot that is ordered so often and not taken is not there: the device pulls like any other.
+constexpr unsigned most_slot_orders = 3;
+constexpr duration mirror_again = std::chrono::seconds(5);
+constexpr std::size_t most_domain_bytes = 64;
+constexpr std::size_t most_who_bytes = 200;
 
 struct device_entry {
   address at;
@@ -29,6 +36,8 @@ struct device_entry {
   unsigned failures = 0;  ///< since it last activated something
   time_point retry_at;
   bool foreign_logged = false;
+  std::optional<version_store::place> previous;  ///< in its second slot
+  unsigned slot_orders = 0;                      ///< in a row
 };
 
 struct counters {
@@ -46,16 +55,25 @@ struct counters {
   std::uint64_t artefacts = 0;
   std::uint64_t artefact_bytes = 0;
   std::uint64_t artefact_bytes_last = 0;
+  std::uint64_t slot_orders = 0;
+  std::uint64_t mirror_returns = 0;
+  std::uint64_t probes = 0;
+  std::uint64_t state_faults = 0;
 };
 
 class deployer_core final : public role_core {
  public:
-  explicit deployer_core(deployer_options options)
+  deployer_core(deployer_options options, std::optional<rollout_state> state)
       : options_(std::move(options)),
         store_({options_.parts, options_.line, options_.base, options_.history_versions}),
+        rollout_(options_.rollout),
+        state_(std::move(state)),
         slots_(options_.transfers) {}
 
-  void start(time_point now, outbox& out) override { look_at_keys(now, out); }
+  void start(time_point now, outbox& out) override {
+    look_at_keys(now, out);
+    if (state_) restore(now, out);
+  }
 
   void handle(const address& from, const any_message& m, time_point now, outbox& out) override {
     if (const auto* committed = std::get_if<topology::version_committed>(&m)) {
@@ -64,32 +82,48 @@ class deployer_core final : public role_core {
       hear(from, *report, now, out);
     } else if (const auto* request = std::get_if<topology::chunk_request>(&m)) {
       serve(from, m, *request, now, out);
+    } else if (const auto* outcomes = std::get_if<topology::probe_outcomes>(&m)) {
+      weigh(from, m, *outcomes, out);
+    } else if (const auto* asked = std::get_if<topology::operator_request>(&m)) {
+      const auto answered = answer(*asked, now);
+      const nlohmann::json said =
+          answered.ok() ? *answered
+                        : nlohmann::json{{"error", name(answered.err().code)}, {"text", answered.err().context}};
+      out.send(from, topology::operator_answer{asked->number,
+                                               said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
+    } else if (const auto* no = std::get_if<topology::error_reply>(&m)) {
+      out.log(log_level::warn, from.text() + " refused: " + no->context);
     } else {
-      refuse_unknown("deployer", from, m, out);
+      return refuse_unknown("deployer", from, m, out);
     }
+    move_on(now, out);
   }
 
   void tick(time_point now, outbox& out) override {
     if (now >= keys_at_) look_at_keys(now, out);
+    move_on(now, out);
     slots_.expire(now);
     let_in(now, out);
   }
 
   bool work(time_point now, outbox& out) override {
     if (wants_snapshot_.empty()) return false;
-    // The desired version may have become 0 since, which needs none.
-    if (!store_.snapshot() && store_.newest()->number != version{0}) {
-      if (auto made = store_.make_snapshot(); !made) {
+    const auto [what, waiting] = *wants_snapshot_.begin();
+    wants_snapshot_.erase(wants_snapshot_.begin());
+    const version_place& made_of = what;
+    const bool wanted = std::any_of(waiting.begin(), waiting.end(), [&](device_id d) {
+      return devices_.count(d) != 0 && rollout_.desired(d) == made_of;
+    });
+    // It may have been forgotten since; version 0 needs none.
+    if (wanted && what.number != version{0} && store_.values_of(what) != nullptr && !store_.snapshot_of(what)) {
+      if (auto made = store_.make_snapshot(what); !made) {
         out.log(log_level::error,
-                "no snapshot of version " + std::to_string(store_.newest()->number.value) + ": " + made.err().text());
+                "no snapshot of version " + std::to_string(what.number.value) + ": " + made.err().text());
         // The chain is what is left; the next report asks again.
-        wants_snapshot_.clear();
-        return false;
+        return !wants_snapshot_.empty();
       }
       ++count_.snapshots_made;
     }
-    const std::set<device_id> waiting = std::move(wants_snapshot_);
-    wants_snapshot_.clear();
     for (const device_id device : waiting) {
       const auto it = devices_.find(device);
       if (it != devices_.end()) reconcile(it->first, it->second, now, out);
@@ -107,21 +141,23 @@ class deployer_core final : public role_core {
     for (const auto& [id, d] : devices_) {
       if (keys_ && d.trusted < keys_->trusted().serial) ++behind;
     }
+    const bool knows = rollout_.knows_good();
     for (const auto& [id, d] : devices_) {
       if (d.line != options_.line) {
         ++foreign;
-      } else if (store_.newest() && d.active == desired(id)) {
+      } else if (knows && d.active == rollout_.desired(id)) {
         ++converged;
-      } else if (store_.newest() && d.active.number < desired(id).number) {
-        farthest = std::max(farthest, desired(id).number.value - d.active.number.value);
+      } else if (knows && d.active.number < rollout_.desired(id).number) {
+        farthest = std::max(farthest, rollout_.desired(id).number.value - d.active.number.value);
       }
     }
     const double mean = count_.artefacts == 0
                             ? 0.0
                             : static_cast<double>(count_.artefact_bytes) / static_cast<double>(count_.artefacts);
+    const artefact_ref leading_snapshot = knows ? store_.snapshot_of(rollout_.leading()) : nullptr;
     nlohmann::json all{{"devices", devices_.size()},
                        {"converged", converged},
-                       {"lagging", store_.newest() ? devices_.size() - converged - foreign : 0},
+                       {"lagging", knows ? devices_.size() - converged - foreign : 0},
                        {"foreign", foreign},
                        {"largest_lag", farthest},
                        {"transfers", slots_.active()},
@@ -135,7 +171,7 @@ class deployer_core final : public role_core {
                        {"chains", count_.chains_started},
                        {"snapshots", count_.snapshots_started},
                        {"snapshots_made", count_.snapshots_made},
-                       {"snapshot_bytes", store_.snapshot() ? store_.snapshot()->bytes.bytes() : 0},
+                       {"snapshot_bytes", leading_snapshot ? leading_snapshot->bytes.bytes() : 0},
                        {"bytes_offered", count_.bytes_offered},
                        {"bytes_sent", count_.bytes_sent},
                        {"failures", count_.failures},
@@ -145,16 +181,153 @@ class deployer_core final : public role_core {
                        {"behind_in_trust", behind},
                        {"stray_requests", count_.stray_requests},
                        {"artefact_bytes_last", count_.artefact_bytes_last},
-                       {"artefact_bytes_mean", mean}};
-    all["desired_version"] = store_.newest() ? nlohmann::json(store_.newest()->number.value) : nlohmann::json();
+                       {"artefact_bytes_mean", mean},
+                       {"wave", name(rollout_.step())},
+                       {"wave_devices", rollout_.members().size()},
+                       {"bad_versions", rollout_.bad().size()},
+                       {"pinned", rollout_.pins().size()},
+                       {"probes", count_.probes},
+                       {"rollbacks", rollout_.rollbacks()},
+                       {"failed_rollbacks", rollout_.failed_rollbacks()},
+                       {"slot_orders", count_.slot_orders},
+                       {"mirror_returns", count_.mirror_returns},
+                       {"state_faults", count_.state_faults}};
+    all["desired_version"] = knows ? nlohmann::json(rollout_.leading().number.value) : nlohmann::json();
+    all["good_version"] = knows ? nlohmann::json(rollout_.good().number.value) : nlohmann::json();
+    all["trial_version"] = rollout_.trial() ? nlohmann::json(rollout_.trial()->number.value) : nlohmann::json();
     return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
   void stop(time_point, outbox&) override {}
 
  private:
-  // The newest for all. Waves and pins decide here, per device.
-  const version_store::place& desired(device_id) const { return *store_.newest(); }
+  // --- roll-out ---------------------------------------------------------------------------------
+
+  void state_fault(const error& why, outbox& out) {
+    if (count_.state_faults++ == 0) out.log(log_level::error, "state (further faults are only counted): " + why.text());
+  }
+
+  void restore(time_point now, outbox& out) {
+    auto loaded = state_->load();
+    if (!loaded) {
+      state_fault(loaded.err(), out);
+      out.log(log_level::error, "what was good, bad and pinned before is not known any more");
+      return;
+    }
+    if (!*loaded) return;
+    rollout_memory memory = std::move(**loaded);
+    // What cannot be delivered any more is not wanted any more.
+    const auto held = [&](const version_place& v) {
+      if (store_.values_of(v) != nullptr) return true;
+      const auto values = state_->values_of(v);
+      const auto taken = values.ok() ? store_.hold(v, *values) : result<void>(values.err());
+      if (!taken) state_fault(taken.err(), out);
+      return taken.ok();
+    };
+    auto& good = memory.good;
+    good.erase(std::remove_if(good.begin(), good.end(), [&](const auto& v) { return !held(v); }), good.end());
+    if (memory.trial && !held(*memory.trial)) memory.trial.reset();
+    for (auto it = memory.pins.begin(); it != memory.pins.end();)
+      it = held(it->second) ? std::next(it) : memory.pins.erase(it);
+    rollout_ = rollout_machine(options_.rollout, std::move(memory), now);
+    if (rollout_.knows_good())
+      out.log(log_level::info, "goes on with version " + std::to_string(rollout_.good().number.value) +
+                                   " as the good one, " + name(rollout_.step()));
+  }
+
+  void keep(outbox& out) {
+    if (!state_) return;
+    const auto ok = state_->save(rollout_.memory(), rollout_.needed(),
+                                 [this](const version_place& v) { return store_.values_of(v); });
+    if (!ok) state_fault(ok.err(), out);
+  }
+
+  // After whatever happened: moves the roll-out on, keeps it, and tells everyone concerned.
+  void move_on(time_point now, outbox& out) {
+    bool moved = std::exchange(changed_, false);
+    for (int i = 0; i < most_moves && rollout_.advance(now); ++i) moved = true;
+    if (moved) {
+      keep(out);
+      store_.retain(rollout_.needed());
+    }
+    for (const std::string& what : rollout_.news()) out.log(log_level::info, "roll-out: " + what);
+    if (moved) {
+      for (auto& [id, d] : devices_) {
+        // A dead one would only hold a slot; when it is back it reports.
+        if (now - d.heard < options_.transfers.idle) reconcile(id, d, now, out);
+      }
+    }
+    send_mirror_back(now, out);
+  }
+
+  void send_mirror_back(time_point now, outbox& out) {
+    if (!rollout_.mirror_must_return()) {
+      mirror_asked_.reset();
+      return;
+    }
+    if ((mirror_asked_ && now - *mirror_asked_ < mirror_again) || out.room(options_.distiller) == 0) return;
+    const host_tensor* values = store_.values_of(rollout_.good());
+    if (values == nullptr) return;
+    topology::mirror_return back;
+    back.line = options_.line;
+    back.to = rollout_.good().number;
+    back.hash = rollout_.good().hash;
+    back.next = rollout_.least_next();
+    back.values = *values;
+    back.why = rollout_.last() ? rollout_.last()->why : "it was built on a bad version";
+    out.send(options_.distiller, std::move(back));
+    mirror_asked_ = now;
+    ++count_.mirror_returns;
+  }
+
+  void weigh(const address& from, const any_message& m, const topology::probe_outcomes& outcomes, outbox& out) {
+    if (from != options_.distiller) {
+      return refuse(from, m, error{errc::invalid_argument, "outcomes come from " + options_.distiller.text()}, out);
+    }
+    for (const auto& o : outcomes.all) {
+      count_.probes += o.asked;
+      rollout_.probed(o.device, o.student, o.domain.substr(0, most_domain_bytes), o.asked, o.agreed);
+    }
+  }
+
+  result<nlohmann::json> answer(const topology::operator_request& request, time_point now) {
+    const auto asked = nlohmann::json::parse(request.json, nullptr, false);
+    if (!asked.is_object()) return error{errc::invalid_argument, "the request is no JSON object"};
+    const auto number = [&](const char* key) -> std::optional<std::uint64_t> {
+      const auto it = asked.find(key);
+      if (it == asked.end() || !it->is_number_unsigned()) return std::nullopt;
+      return it->get<std::uint64_t>();
+    };
+    const auto wanted = number("version");
+    const auto to = wanted ? std::optional<version>(version(*wanted)) : std::nullopt;
+    if (request.verb == "rollback") {
+      std::string who = asked.contains("who") && asked["who"].is_string() ? asked["who"].get<std::string>() : "";
+      if (who.empty()) who = "an operator";
+      FRESHET_TRY(rollout_.roll_back(to, who.substr(0, most_who_bytes), now));
+      changed_ = true;
+    } else if (request.verb == "pin") {
+      const auto device = number("device");
+      if (!device || *device > ~std::uint32_t{0})
+        return error{errc::invalid_argument, "\"device\" must be the number of a device"};
+      std::vector<version_place> known;
+      if (rollout_.knows_good()) {
+        const auto needed = rollout_.needed();
+        known.assign(needed.begin(), needed.end());
+        if (store_.newest() && needed.count(*store_.newest()) == 0) known.push_back(*store_.newest());
+      }
+      FRESHET_TRY(rollout_.pin(device_id(static_cast<std::uint32_t>(*device)), to, known));
+      changed_ = true;
+    } else if (request.verb != "versions") {
+      return error{errc::unsupported,
+                   "\"" + request.verb + "\"; the deployer knows versions, pin and rollback"};
+    }
+    std::map<device_id, viewed_device> seen;
+    for (const auto& [id, d] : devices_)
+      seen[id] = {d.active, now - d.heard < options_.rollout.silent_after, d.line != options_.line, d.failure};
+    return view_of(rollout_, seen, now);
+  }
+
+  // --- versions and devices -----------------------------------------------------------------------
 
   void commit(const address& from, const any_message& m, const topology::version_committed& committed, time_point now,
               outbox& out) {
@@ -165,14 +338,26 @@ class deployer_core final : public role_core {
              out);
       return;
     }
+    const version_store::place next{committed.next, committed.result};
+    if (committed.line == options_.line) {
+      if (const auto objection = rollout_.objection(next, committed.base)) {
+        ++count_.commits_refused;
+        rollout_.objected(next, committed.base);
+        changed_ = true;
+        out.log(log_level::warn, "not taken: " + *objection);
+        return;
+      }
+    }
     const auto news = store_.commit(committed);
     if (!news) {
       ++count_.commits_refused;
       out.log(log_level::error, "refused " + news.err().text());
       return refuse(from, m, news.err(), out);
     }
+    rollout_.committed(next, committed.base, now);
     if (*news == version_store::news::nothing) return;
     ++count_.commits;
+    changed_ = true;  // the first one of all moves nothing, and is kept all the same
     if (*news == version_store::news::jump) {
       ++count_.chain_breaks;
       out.log(log_level::info,
@@ -181,10 +366,6 @@ class deployer_core final : public role_core {
       ++count_.artefacts;
       count_.artefact_bytes_last = store_.last_step()->bytes.bytes();
       count_.artefact_bytes += count_.artefact_bytes_last;
-    }
-    for (auto& [id, d] : devices_) {
-      // A dead one would only hold a slot; when it is back it reports.
-      if (now - d.heard < options_.transfers.idle) reconcile(id, d, now, out);
     }
   }
 
@@ -208,6 +389,21 @@ class deployer_core final : public role_core {
       fail(it->first, d, report.last_failure, now, out);
     }
     d.failure = report.last_failure;
+    d.previous.reset();
+    if (!(report.previous_hash == content_hash{}))
+      d.previous = version_store::place{report.previous, report.previous_hash};
+    if (d.line == options_.line) {
+      device_word word;
+      word.active = active;
+      word.previous = d.previous;
+      if (!(report.rejected_hash == content_hash{}))
+        word.rejected = version_place{report.rejected, report.rejected_hash};
+      word.answers_per_second = static_cast<double>(report.answers_per_second);
+      word.answer_ms = static_cast<double>(report.answer_ms);
+      rollout_.heard(report.device, word, now);
+    } else {
+      rollout_.forget(report.device);
+    }
     reconcile(it->first, d, now, out);
     let_in(now, out);
   }
@@ -226,7 +422,7 @@ class deployer_core final : public role_core {
   }
 
   void reconcile(device_id id, device_entry& d, time_point now, outbox& out) {
-    if (!store_.newest()) return;
+    if (!rollout_.knows_good()) return;
     if (d.line != options_.line) {
       if (!d.foreign_logged) {
         d.foreign_logged = true;
@@ -236,18 +432,28 @@ class deployer_core final : public role_core {
       return slots_.drop(id);
     }
     if (tell_of_keys(d, out)) return;
-    const version_store::place& wanted = desired(id);
-    if (d.active == wanted) return slots_.drop(id);
+    const version_store::place wanted = rollout_.desired(id);
+    if (d.active == wanted) {
+      d.slot_orders = 0;
+      return slots_.drop(id);
+    }
+    if (d.previous && *d.previous == wanted && d.slot_orders < most_slot_orders) {
+      slots_.drop(id);
+      ++d.slot_orders;
+      ++count_.slot_orders;
+      out.send(d.at, topology::slot_order{wanted.number, wanted.hash, rollout_.last() ? rollout_.last()->why : "wanted"});
+      return;
+    }
     if (const artefact_ref current = slots_.at(id)) {
-      if (still_leads_on(*current, d)) return offer(d, *current, out);
+      if (still_leads_on(*current, d, wanted)) return offer(d, *current, wanted, out);
       slots_.release(id);
     }
     if (now < d.retry_at) return;
     if (wanted.number == version{0}) return offer_base(d, out);
-    const artefact_ref chosen = choose(id, d);
+    const artefact_ref chosen = choose(id, d, wanted);
     if (!chosen || !slots_.take(id, chosen, now)) return;
     chosen->snapshot ? ++count_.snapshots_started : ++count_.chains_started;
-    offer(d, *chosen, out);
+    offer(d, *chosen, wanted, out);
   }
 
   void look_at_keys(time_point now, outbox& out) {
@@ -274,26 +480,27 @@ class deployer_core final : public role_core {
 
   // A transfer is finished even when newer versions have come since: else a slow device would
   // never get anywhere.
-  static bool still_leads_on(const stored_artefact& current, const device_entry& d) {
+  bool still_leads_on(const stored_artefact& current, const device_entry& d, const version_store::place& wanted) const {
     const version_store::place end{current.next, current.result};
-    if (d.active == end) return false;
+    if (d.active == end || end.number > wanted.number || rollout_.is_bad(end)) return false;
     return current.snapshot || d.active == version_store::place{current.base, current.base_hash};
   }
 
   // Null when the snapshot has to be made first: work() comes back to the device.
-  artefact_ref choose(device_id id, const device_entry& d) {
-    auto chain = store_.chain_from(d.active);
+  artefact_ref choose(device_id id, const device_entry& d, const version_store::place& wanted) {
+    auto chain = store_.chain_from(d.active, wanted);
     const bool walkable = chain && d.failures == 0 && chain->steps <= options_.prefer_snapshot_after;
+    const artefact_ref snapshot = store_.snapshot_of(wanted);
     // A single step is what the line's devices take anyway; a snapshot is not made only to compare.
-    if (walkable && chain->steps == 1 && !store_.snapshot()) return chain->first;
-    if (!store_.snapshot()) {
-      wants_snapshot_.insert(id);
+    if (walkable && chain->steps == 1 && !snapshot) return chain->first;
+    if (!snapshot) {
+      wants_snapshot_[wanted].insert(id);
       return nullptr;
     }
-    return walkable && chain->bytes <= store_.snapshot()->bytes.bytes() ? chain->first : store_.snapshot();
+    return walkable && chain->bytes <= snapshot->bytes.bytes() ? chain->first : snapshot;
   }
 
-  void offer(const device_entry& d, const stored_artefact& what, outbox& out) {
+  void offer(const device_entry& d, const stored_artefact& what, const version_store::place& wanted, outbox& out) {
     topology::artefact_offer o;
     o.artefact = what.content.value;  // the same in every life, so that a transfer outlives us
     o.snapshot = what.snapshot;
@@ -302,6 +509,8 @@ class deployer_core final : public role_core {
     o.bytes = what.bytes.bytes();
     o.content = what.content;
     o.chunk_bytes = options_.chunk_bytes;
+    // On the way to a version that is not known to be good, the good one stays at hand.
+    if (wanted != rollout_.good()) o.keep = rollout_.good().hash;
     ++count_.offers;
     count_.bytes_offered += o.bytes;
     out.send(d.at, o);
@@ -356,15 +565,22 @@ class deployer_core final : public role_core {
     const auto oldest = std::min_element(devices_.begin(), devices_.end(),
                                          [](const auto& a, const auto& b) { return a.second.heard < b.second.heard; });
     slots_.drop(oldest->first);
-    wants_snapshot_.erase(oldest->first);
+    rollout_.forget(oldest->first);
+    for (auto& [what, waiting] : wants_snapshot_) waiting.erase(oldest->first);
     devices_.erase(oldest);
   }
 
+  static constexpr int most_moves = 16;  // a step each; nothing goes in circles without time passing
+
   deployer_options options_;
   version_store store_;
+  rollout_machine rollout_;
+  std::optional<rollout_state> state_;
+  bool changed_ = false;  ///< pins, or what is bad, since it was last kept
+  std::optional<time_point> mirror_asked_;
   transfer_slots slots_;
   std::map<device_id, device_entry> devices_;
-  std::set<device_id> wants_snapshot_;
+  std::map<version_place, std::set<device_id>> wants_snapshot_;
   std::shared_ptr<const access::artefact_keys> keys_;
   time_point keys_at_;
   std::string last_failure_;
@@ -386,7 +602,14 @@ result<std::unique_ptr<role_core>> make_deployer(deployer_options options) {
                  "deployer: history_versions, prefer_snapshot_after, chunk_bytes, window_chunks, max_devices and "
                  "transfer slots must be at least 1"};
   }
-  return std::unique_ptr<role_core>(std::make_unique<deployer_core>(std::move(options)));
+  if (options.rollout.canary_minimum == 0 || options.rollout.kept_versions == 0) {
+    return error{errc::config, "deployer: canary_minimum and kept_versions must be at least 1"};
+  }
+  std::optional<rollout_state> state;
+  if (!options.state_dir.empty()) {
+    FRESHET_TRY_ASSIGN(state, rollout_state::open(options.state_dir, options.line));
+  }
+  return std::unique_ptr<role_core>(std::make_unique<deployer_core>(std::move(options), std::move(state)));
 }
 
 }  // namespace freshet::actors

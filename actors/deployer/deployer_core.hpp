@@ -11,15 +11,20 @@
 // a slow, dead or failing device delays nobody. A device of another line is counted and left alone.
 // Every artefact is signed here, by a key that devices trust; a device whose list of trusted keys is
 // older than ours is first told what follows it (trust_statement), and only then offered anything.
-// Version 0 needs no bytes: the offer of an empty snapshot of it sends a device back to its base.
+// Version 0 needs no bytes: the offer of an empty snapshot of it sends a device back to its base. A device
+// that has the desired version in its second slot is told to go back to it, and pulls nothing.
+// What is desired of whom, and when that is taken back, is rollout.hpp's. It is on the disk before a device
+// hears of it. The DISTILLER is sent back to the last good version when what it built on was bad.
 // Thread contract: that of role_core.
 #pragma once
 
 #include "actors/access/artefact_keys.hpp"
+#include "actors/deployer/rollout.hpp"
 #include "actors/deployer/transfer_slots.hpp"
 #include "actors/role.hpp"
 #include "kernels/delta/layout.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -41,6 +46,8 @@ struct deployer_options {
   /// The keys that sign, as they are now: asked for about once a second, the same pointer while nothing
   /// has changed; null when they cannot be read at present. Empty: nothing is signed, for tests.
   std::function<std::shared_ptr<const access::artefact_keys>()> keys;
+  rollout_options rollout;
+  std::filesystem::path state_dir;  ///< empty: a restart forgets what was good, bad and pinned
 };
 
 /// Fails on a layout or options that make no sense.

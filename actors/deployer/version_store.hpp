@@ -1,9 +1,10 @@
-// What the deployer can deliver: the newest version, the chain of updates that led to it, and a
-// snapshot of it, made when first asked for. Everything is checked before it may reach a device:
-// an update is applied here as devices will. Bounded: `history` updates, one snapshot, and the
-// values of two versions. Owned by the deployer's core; one thread at a time.
+// What the deployer can deliver: the newest version and those that somebody still needs in full, the
+// chain of updates among them, and snapshots, made when first asked for. Everything is checked before it may
+// reach a device: an update is applied here as devices will. Bounded: `history` updates, and values and a
+// snapshot of the versions that are retained. Owned by the deployer's core; one thread at a time.
 #pragma once
 
+#include "actors/deployer/version_place.hpp"
 #include "kernels/base/host_tensor.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
@@ -14,8 +15,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,12 +44,8 @@ class version_store {
     host_tensor base;  ///< f32 [N] values of version 0
     std::size_t history = 32;
   };
-  struct place {
-    version number;
-    content_hash hash;
-    friend bool operator==(const place& a, const place& b) { return a.number == b.number && a.hash == b.hash; }
-  };
-  /// A way along the chain to the newest version.
+  using place = version_place;
+  /// A way along the chain.
   struct route {
     artefact_ref first;
     std::size_t steps = 0;
@@ -56,38 +55,52 @@ class version_store {
 
   explicit version_store(options settings);
 
-  /// Takes what the distiller committed. `step`: the chain goes on. `jump`: it begins anew, since
-  /// this version does not follow the former one by a good update (a distiller that restarted);
-  /// jump_reason() says why. Errors: not of this line, or values that are not what they claim.
+  /// Takes what the distiller committed. `step`: the chain goes on, from a version that is held. `jump`:
+  /// it begins anew, since this version does not follow one of them by a good update (a distiller that
+  /// restarted); jump_reason() says why. Errors: not of this line, or values that are not what they claim.
   result<news> commit(const topology::version_committed& committed);
   /// Everything that leaves here is signed by this key from now on, what is kept included.
   result<void> sign_with(const delta::signing_key& key);
   [[nodiscard]] const std::string& jump_reason() const noexcept { return jump_reason_; }
+  /// Takes a version that a former life kept.
+  result<void> hold(const place& what, const host_tensor& values);
+  /// Forgets the values of all versions but these, the newest, and version 0.
+  void retain(const std::set<place>& needed);
 
   /// Nothing until the first commit.
   [[nodiscard]] const std::optional<place>& newest() const noexcept { return newest_; }
-  [[nodiscard]] std::optional<route> chain_from(const place& from) const;
-  /// The newest version's, when it was made; null before, and for version 0, which needs none.
-  [[nodiscard]] const artefact_ref& snapshot() const noexcept { return snapshot_; }
-  result<void> make_snapshot();
+  /// f32 [N]; null when they are not held.
+  [[nodiscard]] const host_tensor* values_of(const place& what) const;
+  [[nodiscard]] std::optional<route> chain_from(const place& from, const place& to) const;
+  /// Null before it is made, and for version 0, which needs none.
+  [[nodiscard]] artefact_ref snapshot_of(const place& what) const;
+  result<void> make_snapshot(const place& what);
 
   /// The update that led to newest(); null after a jump.
   [[nodiscard]] artefact_ref last_step() const { return chain_.empty() ? nullptr : chain_.back(); }
   [[nodiscard]] std::size_t steps() const noexcept { return chain_.size(); }
+  [[nodiscard]] std::size_t held() const noexcept { return held_.size(); }
   [[nodiscard]] std::uint64_t chain_bytes() const noexcept;
 
  private:
-  result<artefact_ref> check_step(const topology::version_committed& committed);
+  struct held_version {
+    host_tensor values;
+    delta::artefact label;  ///< window, teacher and metrics of the update that led there
+    artefact_ref snapshot;
+  };
+  struct checked_step {
+    artefact_ref step;
+    delta::artefact label;
+  };
+  result<checked_step> check_step(const topology::version_committed& committed) const;
+  result<void> check_values(const place& what, const host_tensor& values) const;
   [[nodiscard]] result<host_tensor> sealed(const host_tensor& bytes) const;
 
   options settings_;
-  std::vector<float> base_;
-  std::vector<float> values_;  ///< of newest_, or of version 0 before the first commit
-  place at_;                   ///< of values_
+  place base_;
   std::optional<place> newest_;
-  std::deque<artefact_ref> chain_;  ///< each leads to the base of the next; the last to newest_
-  artefact_ref snapshot_;
-  delta::artefact label_;  ///< window, teacher and metrics of the newest update
+  std::map<place, held_version> held_;  ///< base_ and newest_ always
+  std::deque<artefact_ref> chain_;      ///< in the order of their coming
   std::string jump_reason_;
   std::optional<delta::signing_key> signer_;
 };

@@ -34,9 +34,11 @@ constexpr std::size_t most_logged_refusals = 256;
 
 class device_core final : public role_core {
  public:
-  device_core(device_options options, student_runtime student, phase_stream stream, std::optional<device_state> state)
+  device_core(device_options options, student_runtime student, phase_stream stream, std::optional<device_state> state,
+              self_check check)
       : options_(std::move(options)),
         state_(std::move(state)),
+        check_(std::move(check)),
         answerer_(std::move(student), std::move(stream), options_.twin) {}
 
   void start(time_point now, outbox& out) override {
@@ -55,6 +57,8 @@ class device_core final : public role_core {
       report_refusals(now, out);
     } else if (const auto* asked = std::get_if<topology::pace>(&m)) {
       if (auto ok = take_pace(from, *asked); !ok) refuse(from, m, ok.err(), out);
+    } else if (const auto* order = std::get_if<topology::slot_order>(&m)) {
+      take_order(from, m, *order, out);
     } else if (const auto* no = std::get_if<topology::error_reply>(&m)) {
       ++refused_by_peers_;
       if (logged_refusals_.size() < most_logged_refusals &&
@@ -73,6 +77,9 @@ class device_core final : public role_core {
     if (now - rate_from_ >= rate_window) {
       const double seconds = std::chrono::duration<double>(now - rate_from_).count();
       answers_per_second_ = static_cast<double>(answerer_.answered() - rate_answered_) / seconds;
+      const auto answers = static_cast<double>(answerer_.answered() - rate_answered_);
+      if (answers > 0) answer_ms_ = std::chrono::duration<double, std::milli>(answering_).count() / answers;
+      answering_ = duration::zero();
       rate_from_ = now;
       rate_answered_ = answerer_.answered();
     }
@@ -212,13 +219,8 @@ class device_core final : public role_core {
   void swap_in(time_point now, outbox& out) {
     auto next = receiver_->take_ready();
     if (!next) return;
-    student_runtime& student = answerer_.student();
-    const host_tensor before = student.values();
-    auto ok = student.write(next->values);
-    if (ok) ok = student.self_test();
-    if (!ok) {
-      const auto back = student.write(before);
-      FRESHET_ENSURE(back.ok(), "the values that were active fit");
+    const content_hash before = receiver_->active().hash;
+    if (const auto ok = check_.admit(answerer_.student(), next->values); !ok) {
       receiver_->reject(ok.err().text(), now);
       out.log(log_level::warn, "version " + std::to_string(next->number.value) + " stays out: " + ok.err().text());
       report_refusals(now, out);
@@ -226,17 +228,31 @@ class device_core final : public role_core {
     }
     receiver_->confirm_active(next->number);
     if (state_) {
-      const auto kept = state_->commit({next->number, next->hash, next->values});
+      const auto& second = receiver_->previous();
+      const auto slot = !second                  ? device_state::second_slot::empties
+                        : second->hash == before ? device_state::second_slot::takes_active
+                                                 : device_state::second_slot::stays;
+      const auto kept = state_->commit({next->number, next->hash, next->values}, slot);
       if (!kept) state_fault(kept.err(), out);
     }
     out.log(log_level::info, "version " + std::to_string(next->number.value) + " is active");
     send_report(now, out);
   }
 
+  void take_order(const address& from, const any_message& m, const topology::slot_order& order, outbox& out) {
+    if (from != options_.deployer) {
+      refuse(from, m, error{errc::invalid_argument, "updates come from " + options_.deployer.text()}, out);
+    } else if (receiver_->take_slot(order)) {
+      out.log(log_level::warn, "goes back to version " + std::to_string(order.active.value) + ": " + order.why);
+    }
+  }
+
   void send_report(time_point now, outbox& out) {
     topology::device_report r = receiver_->report();
     r.tick = last_tick_;
     r.answered = answerer_.answered();
+    r.answers_per_second = static_cast<float>(answers_per_second_);
+    r.answer_ms = static_cast<float>(answer_ms_);
     if (options_.bench) out.send(*options_.bench, r);
     out.send(options_.deployer, std::move(r));
     last_report_ = now;
@@ -251,7 +267,9 @@ class device_core final : public role_core {
 
   answered_stretch answer(std::uint64_t first, std::uint32_t count, bool shown, outbox& out) {
     wanted_extras wanted{shown, shown && options_.send_features, shown, shown && options_.send_relevance};
+    const time_point begin = options_.clock ? options_.clock() : time_point{};
     answered_stretch got = answerer_.answer(first, count, wanted);
+    if (options_.clock) answering_ += options_.clock() - begin;
     for (const error& why : got.news) {
       out.log(log_level::warn, "skipped a sample (others of this kind are only counted): " + why.text());
     }
@@ -262,6 +280,7 @@ class device_core final : public role_core {
     topology::observation_batch o;
     o.device = options_.device;
     o.student = receiver_->active().number;
+    for (const sequence position : got.positions) o.domains.push_back(answerer_.stream().phase_at(position.value));
     o.sequences = std::move(got.positions);
     o.questions = std::move(got.questions);
     o.answers = std::move(got.batch.answers);
@@ -354,6 +373,7 @@ class device_core final : public role_core {
 
   device_options options_;
   std::optional<device_state> state_;
+  self_check check_;
   answerer answerer_;
   std::optional<update_receiver> receiver_;   ///< from start() on
   std::optional<stream_clock> clock_;         ///< free-running only
@@ -366,6 +386,8 @@ class device_core final : public role_core {
   time_point rate_from_;
   std::uint64_t rate_answered_ = 0;
   double answers_per_second_ = 0;
+  duration answering_{};                      ///< since rate_from_
+  double answer_ms_ = 0;
   std::uint64_t late_ = 0;
   std::uint64_t dropped_observations_ = 0;
   std::uint64_t refused_by_peers_ = 0;
@@ -402,8 +424,9 @@ result<std::unique_ptr<role_core>> make_device(device_options options) {
   if (!options.state_dir.empty()) {
     FRESHET_TRY_ASSIGN(state, device_state::open(options.state_dir, student.line(), student.layout().total()));
   }
-  return std::unique_ptr<role_core>(
-      std::make_unique<device_core>(std::move(options), std::move(student), std::move(stream), std::move(state)));
+  FRESHET_TRY_ASSIGN(self_check check, self_check::load(options.model, options.self_check));
+  return std::unique_ptr<role_core>(std::make_unique<device_core>(std::move(options), std::move(student),
+                                                                  std::move(stream), std::move(state), std::move(check)));
 }
 
 }  // namespace freshet::actors

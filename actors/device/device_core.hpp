@@ -14,10 +14,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "actors/device/phase_stream.hpp"
+#include "actors/device/self_check.hpp"
 #include "actors/role.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/delta/trust.hpp"
@@ -47,6 +49,8 @@ struct device_options {
   /// or else this list. With neither, signatures are not looked at: for tests.
   std::filesystem::path trusted_keys;
   std::optional<delta::trust_list> trusted;
+  self_check_options self_check;            ///< of a version, before it answers
+  std::function<time_point()> clock;        ///< for the time that answers take; unset: it is not reported
 };
 
 /// Fails when an option makes no sense, the student cannot be loaded, its values are not sane, or

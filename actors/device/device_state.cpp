@@ -101,23 +101,29 @@ device_state::restored device_state::restore() const {
   return out;
 }
 
-result<void> device_state::commit(const kept_version& next) const {
+result<void> device_state::commit(const kept_version& next, second_slot second) const {
   const std::filesystem::path active = folder_ / active_name;
   std::error_code problem;
   FRESHET_FAULT_POINT("device.commit.before");
   // Whatever dies in between: the version before this one is still there under one of both names.
-  if (std::filesystem::exists(active, problem)) {
+  if (second == second_slot::takes_active && std::filesystem::exists(active, problem)) {
     std::filesystem::rename(active, folder_ / previous_name, problem);
     if (problem) {
       return {errc::io, active.string() + ": cannot keep it as the previous one (" + problem.message() + ")"};
     }
   }
   FRESHET_FAULT_POINT("device.commit.half");
-  return model::write_safetensors(active, {{"values", next.values}},
-                                  {{"line", std::to_string(line_.value)},
-                                   {"version", std::to_string(next.number.value)},
-                                   {"hash", std::to_string(next.hash.value)},
-                                   {"seal", std::to_string(seal_of(line_.value, next.number.value, next.hash.value))}});
+  FRESHET_TRY(
+      model::write_safetensors(active, {{"values", next.values}},
+                               {{"line", std::to_string(line_.value)},
+                                {"version", std::to_string(next.number.value)},
+                                {"hash", std::to_string(next.hash.value)},
+                                {"seal", std::to_string(seal_of(line_.value, next.number.value, next.hash.value))}}));
+  if (second == second_slot::empties) {
+    std::filesystem::remove(folder_ / previous_name, problem);
+    if (problem) return {errc::io, (folder_ / previous_name).string() + ": cannot remove it (" + problem.message() + ")"};
+  }
+  return {};
 }
 
 result<std::uint64_t> device_state::position() const {

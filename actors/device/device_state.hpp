@@ -34,8 +34,10 @@ class device_state {
     std::vector<error> faults;            ///< files that were there and could not be used
   };
   [[nodiscard]] restored restore() const;
-  /// The active version becomes the previous one, `next` the active one.
-  result<void> commit(const kept_version& next) const;
+  /// What becomes of the second slot when another version becomes the active one.
+  enum class second_slot : std::uint8_t { takes_active, stays, empties };
+  /// `next` becomes the active version; the one before goes to the second slot, unless told otherwise.
+  result<void> commit(const kept_version& next, second_slot second = second_slot::takes_active) const;
 
   /// 0 on a first start.
   [[nodiscard]] result<std::uint64_t> position() const;

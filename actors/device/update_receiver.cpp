@@ -105,7 +105,7 @@ void update_receiver::consider(const artefact_offer& offer, time_point now, outb
     const content_hash hash = hash_of(options_.base);
     if (active_.number == version{0} && active_.hash == hash) return;
     pulling_.reset();
-    pending_ = pending{ready_update{options_.base, version{0}, hash}, 0, true, false, false};
+    pending_ = pending{ready_update{options_.base, version{0}, hash}, 0, true, false, false, offer.keep};
     return;
   }
   const std::uint64_t chunks = offer.chunk_bytes == 0 ? 0 : (offer.bytes + offer.chunk_bytes - 1) / offer.chunk_bytes;
@@ -213,7 +213,7 @@ void update_receiver::finish(time_point now, outbox& out) {
     out.log(log_level::warn, "refused " + name_of_offer(whole.offer) + ": " + next.err().text());
     return refuse_artefact(whole.offer.artefact, name_of_offer(whole.offer) + ": " + next.err().text(), now);
   }
-  pending_ = pending{std::move(*next), whole.offer.artefact, whole.offer.snapshot, false, false};
+  pending_ = pending{std::move(*next), whole.offer.artefact, whole.offer.snapshot, false, false, whole.offer.keep};
 }
 
 result<ready_update> update_receiver::apply(const transfer& whole) const {
@@ -254,7 +254,8 @@ void update_receiver::confirm_active(version number) {
   if (pending_->is_return) {
     previous_.reset();
   } else {
-    previous_ = std::move(active_);
+    const bool stays = previous_ && previous_->hash == pending_->keep && active_.hash != pending_->keep;
+    if (!stays) previous_ = std::move(active_);
     last_failure_.clear();
     ++count_.updates;
     if (pending_->snapshot) ++count_.snapshots;
@@ -266,6 +267,8 @@ void update_receiver::confirm_active(version number) {
 
 void update_receiver::reject(const std::string& why, time_point now) {
   FRESHET_ENSURE(pending_ && pending_->taken, "reject of an update that was not handed out");
+  rejected_ = pending_->what.number;
+  rejected_hash_ = pending_->what.hash;
   refuse_artefact(pending_->artefact, "version " + std::to_string(pending_->what.number.value) + ": " + why, now);
   pending_.reset();
 }
@@ -274,8 +277,16 @@ std::optional<ready_update> update_receiver::go_back(const std::string& why, tim
   if (!previous_ || (pending_ && pending_->taken)) return std::nullopt;
   pulling_.reset();
   refuse_artefact(applied_, "version " + std::to_string(active_.number.value) + ": " + why, now);
-  pending_ = pending{*previous_, 0, false, true, true};
+  pending_ = pending{*previous_, 0, false, true, true, {}};
   return pending_->what;
+}
+
+bool update_receiver::take_slot(const topology::slot_order& order) {
+  if (!previous_ || previous_->number != order.active || previous_->hash != order.active_hash) return false;
+  if (pending_ && pending_->taken) return false;
+  pulling_.reset();
+  pending_ = pending{*previous_, 0, false, false, true, {}};
+  return true;
 }
 
 topology::device_report update_receiver::report() const {
@@ -286,6 +297,12 @@ topology::device_report update_receiver::report() const {
   r.active_hash = active_.hash;
   r.last_failure = last_failure_;
   r.trusted = options_.trusted ? options_.trusted->serial : 0;
+  if (previous_) {
+    r.previous = previous_->number;
+    r.previous_hash = previous_->hash;
+  }
+  r.rejected = rejected_;
+  r.rejected_hash = rejected_hash_;
   return r;
 }
 

@@ -67,6 +67,9 @@ class update_receiver {
   /// The active version turned out bad: hands out the one before it, as take_ready() does. Nothing
   /// when there is none.
   [[nodiscard]] std::optional<ready_update> go_back(const std::string& why, time_point now);
+  /// The deployer wants what is in the second slot: take_ready() hands it out next. False when something else
+  /// is there, or a version that was handed out is not decided on yet.
+  bool take_slot(const topology::slot_order& order);
   /// Gives the previous slot a version that a former life left.
   void restore_previous(ready_update previous) { previous_ = std::move(previous); }
 
@@ -108,6 +111,7 @@ class update_receiver {
     bool snapshot = false;
     bool taken = false;
     bool is_return = false;  ///< to the previous slot
+    content_hash keep;       ///< stays in the second slot, where it is there
   };
 
   void consider(const topology::artefact_offer& offer, time_point now, outbox& out);
@@ -130,6 +134,8 @@ class update_receiver {
   std::deque<refusal> refusals_;
   std::vector<std::uint8_t> refused_statement_;  ///< the last one: the deployer repeats itself
   std::string last_failure_;
+  version rejected_;            ///< last one that failed the device's test
+  content_hash rejected_hash_;  ///< 0: none has
   counters count_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/distiller/probe_tally.hpp"
 #include "actors/line_layout.hpp"
 #include "kernels/delta/artefact.hpp"
 
@@ -101,6 +102,10 @@ void distiller_core::handle(const topology::address& from, const topology::any_m
     finish(*ready, now, out);
     return;
   }
+  if (const auto* back = std::get_if<topology::mirror_return>(&m)) {
+    return_mirror(from, *back, now, out);
+    return;
+  }
   if (const auto* refused = std::get_if<topology::error_reply>(&m)) {
     out.log(log_level::warn, from.text() + " refused: " + refused->context);
     if (from == options_.compressor && phase_ == phase::compressing) {
@@ -132,6 +137,10 @@ void distiller_core::take(const topology::labelled_batch& batch, time_point now,
   }
   if (work.journal != 0) learned_.advance(work.journal, work.done_below);
   if (known) return confirm(batch.lease, work, out);
+  if (options_.tell_probes) {
+    auto outcomes = tally_probes(batch, *words_, options_.labelling.confidence_floor);
+    if (!outcomes.all.empty()) out.send(options_.deployer, std::move(outcomes));
+  }
   uncommitted taken;
   taken.lease = batch.lease;
   taken.work = work;
@@ -265,7 +274,7 @@ void distiller_core::ask_compressor(time_point now, outbox& out) {
   topology::refresh_request request;
   request.line = options_.line;
   request.base = committed_;
-  request.next = version(committed_.value + 1);
+  request.next = next_version();
   request.mirror = mirror_;
   request.target = learner_.values();
   request.importance = learner_.importance();
@@ -279,7 +288,7 @@ void distiller_core::ask_compressor(time_point now, outbox& out) {
 }
 
 void distiller_core::finish(const topology::refresh_ready& ready, time_point now, outbox& out) {
-  if (phase_ != phase::compressing || ready.base != committed_ || ready.next.value != committed_.value + 1) return;
+  if (phase_ != phase::compressing || ready.base != committed_ || ready.next != next_version()) return;
   const auto fail = [&](const error& why) {
     ++refused_;
     out.log(log_level::error, "update of the compressor refused: " + why.text());
@@ -368,6 +377,7 @@ std::string distiller_core::stats_json() const {
   s["refused"] = refused_;
   s["skipped_steps"] = skipped_steps_;
   s["slept"] = slept_;
+  s["returns"] = returns_;
   s["queued"] = inbox_.size();
   s["replay"] = learner_.memory().recent_size() + learner_.memory().reservoir_size();
   static constexpr const char* phases[] = {"gathering", "training", "compressing", "committing"};

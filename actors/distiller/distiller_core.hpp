@@ -4,11 +4,14 @@
 // encode the way from the mirror to what was learned, applies the encoded update to the mirror exactly as
 // devices will, commits the version to the disk, and only then tells the DEPLOYER.
 // What an update leaves out stays in `learned - mirror` and goes with a later one (EF21).
+// It counts how often devices agree with the teacher on random probes, and tells the DEPLOYER, which may send
+// it back to an earlier version.
 // On overload it grants no credit beyond its queue. A restart goes on from the committed version, with the
 // replay and with as many fresh samples as were committed. When a commit fails nothing goes on but its
 // repetition, every second.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -39,6 +42,7 @@ struct distiller_options {
   /// Measured need: when > 0, a due refresh is put off while the student already agrees with at
   /// least this share of the newest labels; the steps are saved, the labels stay in the replay.
   double agreement_to_sleep = 0;
+  bool tell_probes = true;                  ///< false where labels are the devices' own answers
   std::size_t queue = 32;                   ///< labelled batches
 };
 
@@ -87,6 +91,11 @@ class distiller_core final : public role_core {
   [[nodiscard]] bool due(time_point now) const;
   void ask_compressor(time_point now, outbox& out);
   void announce(const host_tensor& artefact, version base, outbox& out);
+  void return_mirror(const topology::address& from, const topology::mirror_return& back, time_point now, outbox& out);
+  /// The number of the version that is made next: those of bad ones are never used again.
+  [[nodiscard]] version next_version() const {
+    return version(std::max(committed_.value + 1, least_next_.value));
+  }
 
   distiller_options options_;
   distill::learner learner_;
@@ -104,6 +113,8 @@ class distiller_core final : public role_core {
   time_point retry_at_{};
   host_tensor mirror_;
   version committed_;
+  version least_next_;
+  std::uint64_t returns_ = 0;
   std::uint64_t samples_ = 0;
   std::uint64_t window_first_ = 0;
   std::size_t fresh_ = 0;               ///< labels since the last refresh

@@ -116,6 +116,10 @@ result<device_lane::verdict> device_lane::judge(const observation_batch& batch, 
     uncertainty::token_selection selection = uncertainty::select_tokens(token_scores, count, options_.polarity);
     kept.head.uncertainty = decision.uncertainty;
     kept.head.random_probe = decision.probe;
+    if (decision.probe) {
+      kept.head.student = batch.student;
+      if (!batch.domains.empty()) kept.head.domain = batch.domains[index];
+    }
     kept.head.kept = std::move(selection.bitmap);
     kept.head.kept_count = static_cast<std::uint32_t>(selection.kept.size());
     if (send_patches) kept.patches = rows_of(view.patches, shape.patch_bytes, selection.kept);

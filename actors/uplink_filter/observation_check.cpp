@@ -50,6 +50,10 @@ result<observation_shape> check_observation(const observation_batch& b, const ob
                                            std::to_string(b.answers.size()) + " answers, " +
                                            std::to_string(b.answer_length.size()) + " lengths"};
   }
+  if (!b.domains.empty() && b.domains.size() != s.samples) {
+    return error{errc::shape_mismatch, "observation: " + std::to_string(s.samples) + " sequences, " +
+                                           std::to_string(b.domains.size()) + " domains"};
+  }
   if (s.samples == 0) return s;
   FRESHET_TRY(fit(b.patches, "patches", dtype::u8, {&s.samples, &s.tokens, &s.patch_bytes}));
   if (s.tokens > limits.tokens) return too_large("tokens", s.tokens, limits.tokens);
@@ -67,7 +71,8 @@ result<observation_shape> check_observation(const observation_batch& b, const ob
 
 result<void> check_sample(const observation_batch& b, const observation_shape& s, std::size_t i,
                           const observation_limits& limits) {
-  const std::size_t longest = std::max(b.questions[i].size(), b.answers[i].size());
+  std::size_t longest = std::max(b.questions[i].size(), b.answers[i].size());
+  if (!b.domains.empty()) longest = std::max(longest, b.domains[i].size());
   if (longest > limits.text_bytes) return too_large("bytes of text", longest, limits.text_bytes);
   if (s.positions > 0 && (b.answer_length[i] == 0 || b.answer_length[i] > s.positions)) {
     return error{errc::corrupt, "observation: an answer of " + std::to_string(b.answer_length[i]) +

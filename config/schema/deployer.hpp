@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/schema.hpp"
+#include "config/schema/rollout.hpp"
 
 namespace freshet::config {
 
@@ -14,6 +15,8 @@ struct deployer_settings {
   std::uint32_t history_versions = 32;
   std::uint32_t prefer_snapshot_after = 8;
   std::string key_dir;
+  std::string state_dir;
+  rollout_settings rollout;
 
   static void describe(schema<deployer_settings>& s) {
     s.setting("chunk_bytes", &deployer_settings::chunk_bytes, "An artefact travels in pieces of this size.")
@@ -33,6 +36,11 @@ struct deployer_settings {
               "Folder of the keys that artefacts are signed with (`freshet keys new --artefacts` makes one, as "
               "`freshet run` does by itself); empty for a folder of its own below the document's state_dir.")
         .example("/etc/freshet/artefact-keys");
+    s.setting("state_dir", &deployer_settings::state_dir,
+              "Where the state of roll-outs and the good versions are kept; empty for a folder of its own below the "
+              "document's state_dir.")
+        .example("/var/lib/freshet/deployer");
+    s.table("rollout", &deployer_settings::rollout, "How a new version reaches the fleet, and what takes it back.");
     s.rule([](const deployer_settings& d) -> std::optional<conflict> {
       if (d.prefer_snapshot_after > d.history_versions)
         return conflict{"prefer_snapshot_after", std::to_string(d.prefer_snapshot_after) +

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/schema.hpp"
+#include "config/schema/self_test.hpp"
 #include "config/schema/source.hpp"
 
 namespace freshet::config {
@@ -17,6 +18,7 @@ struct device_settings {
   std::string state_dir;
   std::string trusted_keys;
   source_settings source;
+  self_test_settings self_test;
 
   static void describe(schema<device_settings>& s) {
     s.setting("model", &device_settings::model,
@@ -44,6 +46,7 @@ struct device_settings {
               "trusted_keys in its state_dir, where `freshet keys join` puts it.")
         .example("/var/lib/freshet/edge-1/trusted_keys");
     s.table("source", &device_settings::source, "The stream of this device.");
+    s.table("self_test", &device_settings::self_test, "What a new version must show before it answers here.");
   }
 };
 

@@ -50,6 +50,8 @@ class downlink {
     o.chunk_bytes = 64;
     o.transfers.slots = 2;
     o.transfers.idle = 3s;
+    o.rollout.waves = false;
+    o.rollout.gate = false;
     deployer_ = std::move(*make_deployer(std::move(o)));
     deployer_->start(now(), deployer_out_);
     deployer_out_.messages.clear();

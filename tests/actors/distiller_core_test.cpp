@@ -714,5 +714,67 @@ TEST_F(distiller, refuses_other_messages_by_name) {
   EXPECT_NE(refused[0].context.find("pace"), std::string::npos);
 }
 
+TEST_F(distiller, goes_back_to_a_version_when_the_deployer_says_so_and_numbers_on_past_the_bad_ones) {
+  const auto core = make();
+  learn(*core, labels(1, 6));
+  relay(*core);
+  const version_committed good = out_.take<version_committed>().at(0);
+  learn(*core, labels(2, 6));
+  relay(*core);
+  out_.take<version_committed>();
+  learn(*core, labels(3, 6));  // version 3 is on its way when 2 turns out bad
+  const refresh_request late = out_.take<refresh_request>().at(0);
+  topology::mirror_return back;
+  back.line = options_.line;
+  back.to = good.next;
+  back.hash = good.result;
+  back.next = version{4};
+  back.values = good.values;
+  back.why = "version 2 is worse";
+  core->handle(teacher, back, now_, out_);
+  EXPECT_EQ(core->committed(), version{2}) << "the teacher has no say in it";
+  core->handle(deployer, back, now_, out_);
+  EXPECT_EQ(core->committed(), good.next);
+  EXPECT_EQ(core->learner().values(), good.values) << "what was learned since is in no later update";
+  const auto said = out_.take<version_committed>();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].next, good.next);
+  EXPECT_EQ(said[0].result, good.result);
+  core->handle(compressor, squeeze(late), now_, out_);
+  EXPECT_EQ(core->committed(), good.next) << "an update of a base that is no more";
+  core->handle(deployer, back, now_, out_);
+  EXPECT_EQ(stats(*core)["returns"], 1) << "told twice, done once";
+  out_.take<version_committed>();
+  learn(*core, labels(4, 6));
+  const refresh_request next = relay(*core);
+  EXPECT_EQ(next.base, good.next);
+  EXPECT_EQ(next.next, version{4});
+  EXPECT_EQ(next.mirror, good.values);
+  const auto committed = out_.take<version_committed>();
+  ASSERT_EQ(committed.size(), 1U);
+  EXPECT_EQ(committed[0].base, good.next);
+  EXPECT_EQ(committed[0].next, version{4});
+}
+
+TEST_F(distiller, tells_how_often_devices_agree_with_the_teacher_on_probes) {
+  const auto core = make();
+  auto batch = labels(1, 6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    auto& s = batch.batch.samples[i];
+    s.random_probe = i != 0;  // the first was chosen, and says nothing of the fleet
+    s.device_answer = i % 2 == 0 ? answer_ : "blue";
+    s.student = version{i < 4 ? 7U : 8U};
+    s.domain = i < 4 ? "fog" : "";
+  }
+  batch.labels[3].confidence = 0.1F;  // the teacher does not know itself
+  learn(*core, batch);
+  learn(*core, batch);  // the lease came twice
+  const auto told = out_.take<topology::probe_outcomes>();
+  ASSERT_EQ(told.size(), 1U);
+  const auto device = batch.batch.device;
+  const std::vector<topology::probe_outcome> expected{{device, version{7}, "fog", 2, 1}, {device, version{8}, "", 2, 1}};
+  EXPECT_EQ(told[0].all, expected);
+}
+
 }  // namespace
 }  // namespace freshet::actors

@@ -387,5 +387,60 @@ TEST(update_receiver, an_empty_snapshot_of_version_0_leads_back_to_the_base) {
   EXPECT_FALSE(device.take_ready().has_value());
 }
 
+TEST(update_receiver, goes_to_its_second_slot_when_told_and_pulls_nothing) {
+  student_line line;
+  update_receiver device(options_of(line), line.base, version{0});
+  fake_outbox out;
+  const auto first = line.advance();
+  const artefact_offer offer = offer_of(first.artefact);
+  device.handle(deployer, offer, at(0s), out);
+  serve_all(device, first.artefact, offer.artefact, at(0s), out);
+  device.confirm_active(device.take_ready()->number);
+  EXPECT_EQ(device.report().previous_hash, line.hash_of(0));
+  EXPECT_FALSE(device.take_slot({version{0}, content_hash{5}, "other values"}));
+  EXPECT_FALSE(device.take_slot({version{7}, line.hash_of(0), "another number"}));
+  ASSERT_TRUE(device.take_slot({version{0}, line.hash_of(0), "1 is bad"}));
+  const auto back = device.take_ready();
+  ASSERT_TRUE(back.has_value());
+  EXPECT_FALSE(device.take_slot({version{0}, line.hash_of(0), "again"})) << "it is being swapped in";
+  EXPECT_EQ(back->values, line.base);
+  device.confirm_active(version{0});
+  EXPECT_EQ(device.report().active, version{0});
+  EXPECT_EQ(device.report().previous_hash, content_hash{}) << "a bad version is kept nowhere";
+  EXPECT_TRUE(device.report().last_failure.empty());
+  EXPECT_TRUE(out.messages.empty());
+}
+
+TEST(update_receiver, keeps_the_good_version_in_its_second_slot_while_others_come_and_go) {
+  student_line line;
+  update_receiver device(options_of(line), line.base, version{0});
+  fake_outbox out;
+  for (int v = 1; v <= 4; ++v) {
+    const auto committed = line.advance();
+    artefact_offer offer = offer_of(committed.artefact);
+    offer.keep = line.hash_of(1);
+    device.handle(deployer, offer, at(0s), out);
+    serve_all(device, committed.artefact, offer.artefact, at(0s), out);
+    device.confirm_active(device.take_ready()->number);
+    EXPECT_EQ(device.report().active, line.number);
+    EXPECT_EQ(device.report().previous, version{v == 1 ? 0U : 1U});
+  }
+}
+
+TEST(update_receiver, says_which_version_failed_its_test) {
+  student_line line;
+  update_receiver device(options_of(line), line.base, version{0});
+  fake_outbox out;
+  EXPECT_EQ(device.report().rejected_hash, content_hash{});
+  const auto first = line.advance();
+  const artefact_offer offer = offer_of(first.artefact);
+  device.handle(deployer, offer, at(0s), out);
+  serve_all(device, first.artefact, offer.artefact, at(0s), out);
+  ASSERT_TRUE(device.take_ready().has_value());
+  device.reject("too slow", at(0s));
+  EXPECT_EQ(device.report().rejected, version{1});
+  EXPECT_EQ(device.report().rejected_hash, line.hash_of(1));
+}
+
 }  // namespace
 }  // namespace freshet::actors

@@ -76,13 +76,16 @@ control_client& control_client::operator=(control_client&&) noexcept = default;
 control_client::~control_client() = default;
 
 result<control_client> control_client::open(const topology::graph& graph) {
-  const std::string name = topology::control_node(graph);
-  const topology::node_spec* node = graph.find_node(name);
+  return open(graph, {topology::control_node(graph), topology::control_role});
+}
+
+result<control_client> control_client::open(const topology::graph& graph, const topology::address& role) {
+  const topology::node_spec* node = graph.find_node(role.node);
   if (node == nullptr || node->listen.empty())
-    return error{errc::not_found, graph.file + ": node " + name + ", which decides on changes, listens nowhere"};
+    return error{errc::not_found, graph.file + ": node " + role.node + ", where " + role.text() + " is, listens nowhere"};
   auto s = std::make_unique<state>();
   s->self = {"console-" + std::to_string(::getpid()), "console"};
-  s->control = {name, topology::control_role};
+  s->control = role;
   s->endpoint = node->listen.front();
   s->life = epoch(static_cast<std::uint64_t>(clock::now().time_since_epoch().count()) | 1U);
   s->socket = port::make_dealer(s->context, s->limits, port::routing_id_of(s->self.node, s->life));

@@ -1,4 +1,5 @@
-// Talks to the CONTROL role of a running daemon: asks, waits for the answer, asks again when it was lost.
+// Talks to the CONTROL role of a running daemon, or to another that answers operators: asks, waits for the
+// answer, asks again when it was lost.
 // Thread contract: one thread.
 #pragma once
 
@@ -18,6 +19,8 @@ class control_client {
  public:
   /// `graph` is that of the running daemon.
   static result<control_client> open(const topology::graph& graph);
+  /// To a role of its own; its node must listen.
+  static result<control_client> open(const topology::graph& graph, const topology::address& role);
   control_client(control_client&&) noexcept;
   control_client& operator=(control_client&&) noexcept;
   ~control_client();

@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
   add_top(app, chosen);
   add_check(app, chosen);
   add_change(app, chosen);
+  add_rollout(app, chosen);
   add_config(app, chosen);
   add_keys(app, chosen);
   add_pretrain(app, chosen);

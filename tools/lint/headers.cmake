@@ -2,7 +2,7 @@
 # sees to that), which proves it; for all others this makes a source that includes nothing else.
 # Target header_check, built by the test of that name.
 function(freshet_header_check)
-  set(folders config topology kernels/base kernels/uncertainty kernels/delta kernels/scenes)
+  set(folders config topology kernels/base kernels/uncertainty kernels/delta kernels/rollout kernels/scenes)
   set(links freshet_options nlohmann_json::nlohmann_json)
   if(FRESHET_WITH_TORCH)
     list(APPEND folders kernels/model kernels/quant kernels/distill)

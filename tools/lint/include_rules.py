@@ -19,6 +19,7 @@ LAYERS = {
     "kernels/base/": BASE,
     "kernels/uncertainty/": BASE + ["kernels/uncertainty/"],
     "kernels/delta/": BASE + ["kernels/delta/"],
+    "kernels/rollout/": BASE + ["kernels/rollout/"],
     "kernels/scenes/": BASE + ["kernels/scenes/"],
     "kernels/model/": BASE + ["kernels/model/"],
     "kernels/quant/": BASE + ["kernels/model/", "kernels/quant/"],
@@ -51,7 +52,8 @@ LIBRARIES = [
     ("ncurses", r"(n?curses|term)\.h", ["tools/freshet/console/screen.cpp"]),
 ]
 TORCH = re.compile(r"(ATen|torch|c10)/")
-NO_TORCH = ["topology/", "config/", "kernels/base/", "kernels/uncertainty/", "kernels/delta/", "kernels/scenes/"]
+NO_TORCH = ["topology/", "config/", "kernels/base/", "kernels/uncertainty/", "kernels/delta/", "kernels/rollout/",
+            "kernels/scenes/"]
 TORCH_IN_HEADERS = "ATen/core/Tensor.h"
 
 # Tokens, looked for outside of comments and texts.

@@ -14,7 +14,7 @@ struct rule {
 };
 
 /// Device to filter is not here: it is by node. Stats is not either: everyone reports.
-constexpr std::array<rule, 12> rules{{
+constexpr std::array<rule, 13> rules{{
     {role_kind::uplink_filter, role_kind::intake},
     {role_kind::intake, role_kind::teacher},
     {role_kind::teacher, role_kind::distiller},
@@ -23,6 +23,7 @@ constexpr std::array<rule, 12> rules{{
     {role_kind::compressor, role_kind::distiller},
     {role_kind::distiller, role_kind::deployer},
     {role_kind::deployer, role_kind::device},
+    {role_kind::deployer, role_kind::distiller},     // back to the last good version
     {role_kind::device, role_kind::deployer},        // reports and requests for chunks
     {role_kind::bench, role_kind::device},
     {role_kind::device, role_kind::bench},

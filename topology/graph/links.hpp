@@ -1,6 +1,6 @@
 // Who sends to whom, and which node must reach which: both follow from the kinds of roles.
 //
-//   device ─▶ uplink_filter ─▶ intake ─▶ teacher ─▶ distiller ─▶ deployer ─▶ device
+//   device ─▶ uplink_filter ─▶ intake ─▶ teacher ─▶ distiller ◀▶ deployer ─▶ device
 //                                 ▲                 │   ▲ │          ▲          │
 //                                 └─ leases ────────┘   ▼ │          └─ report ─┘
 //                                                   compressor            every role ─▶ stats

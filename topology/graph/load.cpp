@@ -34,6 +34,7 @@ void fill_state_dir(role_spec& role, const std::string& state_dir, const std::st
     trusted = trusted.empty() ? device->state_dir + "/trusted_keys" : below(base_dir, trusted);
   }
   if (auto* deployer = std::get_if<config::deployer_settings>(&role.settings)) {
+    fill(deployer->state_dir);
     std::string& keys = deployer->key_dir;
     keys = keys.empty() ? state_dir_of(state_dir, role.where()) + "/artefact-keys" : below(base_dir, keys);
   }

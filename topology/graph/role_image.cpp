@@ -98,6 +98,7 @@ role_image image_of(const graph& g, const role_spec& role) {
     case role_kind::deployer: {
       borrow(out, g, role_kind::distiller, line_settings);
       for (const role_spec* distiller : g.roles_of(role_kind::distiller)) out["takes from"] = distiller->where().text();
+      if (role.kind() == role_kind::deployer) borrow(out, g, role_kind::teacher, {"kind"});
       break;
     }
     case role_kind::intake: {

@@ -176,6 +176,7 @@ void check_state_dirs(const graph& g, config::problems& out) {
     if (const auto* filter = std::get_if<config::uplink_filter_settings>(&role.settings)) own = &filter->state_dir;
     if (const auto* intake = std::get_if<config::intake_settings>(&role.settings)) own = &intake->state_dir;
     if (const auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) own = &distiller->state_dir;
+    if (const auto* deployer = std::get_if<config::deployer_settings>(&role.settings)) own = &deployer->state_dir;
     if (own == nullptr || role.node.empty()) continue;
     const auto [other, unused] = owners.emplace(*own, &role);
     // Roles of one name are reported as that, once.

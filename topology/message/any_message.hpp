@@ -65,6 +65,9 @@ FRESHET_MESSAGE(operator_request, 60, control)
 FRESHET_MESSAGE(operator_answer, 61, control)
 FRESHET_MESSAGE(topology_order, 62, control)
 FRESHET_MESSAGE(node_report, 63, control)
+FRESHET_MESSAGE(probe_outcomes, 53, control)
+FRESHET_MESSAGE(slot_order, 54, control)
+FRESHET_MESSAGE(mirror_return, 55, sequenced)
 #undef FRESHET_MESSAGE
 
 using any_message =
@@ -73,7 +76,7 @@ using any_message =
                  leases_consumed, refresh_request, refresh_ready, version_committed, device_report, artefact_offer,
                  chunk_request, artefact_chunk, operator_request, operator_answer, topology_order, node_report,
                  samples_settled, trust_statement, enrol_request, enrol_reply, stats_subscribe, stats_delta, stats_taken,
-                 stats_end>;
+                 stats_end, probe_outcomes, slot_order, mirror_return>;
 
 [[nodiscard]] inline std::string_view name_of(const any_message& m) {
   return std::visit([](const auto& x) { return message_traits<std::decay_t<decltype(x)>>::name; }, m);

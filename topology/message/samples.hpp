@@ -29,8 +29,9 @@ struct observation_batch {
   host_tensor features;                   ///< f32 [n, L, D] tokens that the decoder reads
   host_tensor answer_logits;              ///< f32 [n, A, V] raw logits of each generated position
   host_tensor token_relevance;            ///< f32 [n, L] attention of the answer on each visual token
+  std::vector<std::string> domains;       ///< [n] what the device calls where a sample is from; empty: it does not know
   FRESHET_FIELDS(device, tick, end_of_tick, student, sequences, questions, answers, answer_length, patches, features,
-                 answer_logits, token_relevance)
+                 answer_logits, token_relevance, domains)
 };
 
 /// How the kept tokens of a UTS batch are written.
@@ -52,7 +53,9 @@ struct uts_sample {
   bool random_probe = false;              ///< one of the ε random samples
   std::vector<std::uint8_t> kept;         ///< bitmap, bit l (LSB first) = token l is sent; ceil(L/8) bytes
   std::uint32_t kept_count = 0;
-  FRESHET_FIELDS(position, question, device_answer, uncertainty, random_probe, kept, kept_count)
+  version student;                        ///< that gave device_answer; of probes only
+  std::string domain;                     ///< likewise, where the device knows it
+  FRESHET_FIELDS(position, question, device_answer, uncertainty, random_probe, kept, kept_count, student, domain)
 };
 
 /// UPLINK-FILTER -> INTAKE: only what was kept travels.

@@ -18,6 +18,7 @@ void add_status(CLI::App& app, action& chosen);
 void add_top(CLI::App& app, action& chosen);
 void add_check(CLI::App& app, action& chosen);
 void add_change(CLI::App& app, action& chosen);   // plan, apply, history
+void add_rollout(CLI::App& app, action& chosen);  // versions, pin, rollback
 void add_config(CLI::App& app, action& chosen);
 void add_keys(CLI::App& app, action& chosen);
 void add_pretrain(CLI::App& app, action& chosen);
