@@ -1,8 +1,8 @@
 #include "tools/freshet/control_client.hpp"
 
-#include "actors/port/inbound.hpp"
 #include "actors/port/sockets.hpp"
 #include "actors/rt/transport.hpp"
+#include "tools/freshet/console_dial.hpp"
 #include "topology/graph/plan.hpp"
 #include "topology/wire/codec.hpp"
 
@@ -80,17 +80,14 @@ result<control_client> control_client::open(const topology::graph& graph) {
 }
 
 result<control_client> control_client::open(const topology::graph& graph, const topology::address& role) {
-  const topology::node_spec* node = graph.find_node(role.node);
-  if (node == nullptr || node->listen.empty())
-    return error{errc::not_found, graph.file + ": node " + role.node + ", where " + role.text() + " is, listens nowhere"};
+  FRESHET_TRY_ASSIGN(const console_target target, target_of(graph, role.node));
   auto s = std::make_unique<state>();
-  s->self = {"console-" + std::to_string(::getpid()), "console"};
   s->control = role;
-  s->endpoint = node->listen.front();
-  s->life = epoch(static_cast<std::uint64_t>(clock::now().time_since_epoch().count()) | 1U);
-  s->socket = port::make_dealer(s->context, s->limits, port::routing_id_of(s->self.node, s->life));
-  s->socket.set(zmq::sockopt::linger, 0);
-  FRESHET_TRY(port::connect(s->socket, s->endpoint));
+  s->endpoint = target.endpoint;
+  FRESHET_TRY_ASSIGN(console_dial link, dial(s->context, s->limits, target));
+  s->self = link.self;
+  s->life = link.life;
+  s->socket = std::move(link.socket);
   return control_client(std::move(s));
 }
 

@@ -6,6 +6,7 @@
 #include "tools/freshet/console/live_feed.hpp"
 #include "tools/freshet/console/screen.hpp"
 #include "tools/freshet/exit_codes.hpp"
+#include "tools/freshet/paths.hpp"
 #include "tools/freshet/process_signals.hpp"
 #include "topology/graph/endpoint.hpp"
 
@@ -36,6 +37,7 @@ struct top_options {
   topology_options topology;
   std::string at;
   std::string role = "cloud/stats";
+  std::string server_key;   ///< hexadecimal
   std::uint32_t interval_ms = 0;
   bool as_json = false;
   bool once = false;
@@ -63,7 +65,9 @@ result<stats_place> place_of(const top_options& options) {
     return error{errc::invalid_argument, "--role " + options.role + ": NODE/ROLE is right, such as cloud/stats"};
   if (!topology::parse_endpoint(options.at))
     return error{errc::invalid_argument, "--at " + options.at + ": tcp://HOST:PORT or ipc://PATH is right"};
-  return stats_place{{options.role.substr(0, slash), options.role.substr(slash + 1)}, options.at};
+  console_target there{options.at, options.server_key,
+                       options.topology.state_dir.empty() ? default_state_dir() : absolute(options.topology.state_dir)};
+  return stats_place{{options.role.substr(0, slash), options.role.substr(slash + 1)}, std::move(there)};
 }
 
 /// Where changes come from: a daemon, or a recording at its pace.
@@ -226,6 +230,11 @@ void add_top(CLI::App& app, action& chosen) {
   options->topology.add_state_to(*command);
   auto* at = command->add_option("--at", options->at, "Attach here instead")->option_text("ENDPOINT");
   command->add_option("--role", options->role, "The stats role behind --at")->option_text("NODE/ROLE")->needs(at);
+  command->add_option("--server-key", options->server_key, "The public key of the node behind --at, for encrypted links; a "
+                                                           "console's own key is looked for in the state folder")
+      ->option_text("HEX")
+      ->needs(at)
+      ->check([](const std::string& text) { return text.size() == 64 ? "" : "64 hexadecimal digits are right"; });
   command->add_option("--interval", options->interval_ms, "Milliseconds between two pictures (0: as the daemon likes)")
       ->option_text("MS")
       ->check(CLI::Range(0U, 60'000U));

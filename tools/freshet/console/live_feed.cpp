@@ -33,10 +33,8 @@ constexpr std::size_t messages_a_round = 256;
 result<stats_place> place_of_stats(const topology::graph& graph) {
   const auto stats = graph.stats();
   if (!stats) return error{errc::not_found, graph.file + ": no role of kind stats"};
-  const topology::node_spec* node = graph.find_node(stats->node);
-  if (node == nullptr || node->listen.empty())
-    return error{errc::not_found, graph.file + ": node " + stats->node + ", which has stats, listens nowhere"};
-  return stats_place{*stats, node->listen.front()};
+  FRESHET_TRY_ASSIGN(console_target target, target_of(graph, stats->node));
+  return stats_place{*stats, std::move(target)};
 }
 
 struct live_feed::state {
@@ -85,11 +83,11 @@ live_feed::~live_feed() {
 result<live_feed> live_feed::open(stats_place place, std::uint32_t interval_ms) {
   auto s = std::make_unique<state>(interval_ms);
   s->place = std::move(place);
-  s->life = epoch(draw());
-  s->self = {"console-" + std::to_string(::getpid()) + "-" + std::to_string(s->life.value % 100'000), "console"};
-  s->socket = port::make_dealer(s->context, s->limits, port::routing_id_of(s->self.node, s->life));
+  FRESHET_TRY_ASSIGN(console_dial link, dial(s->context, s->limits, s->place.at));
+  s->self = link.self;
+  s->life = link.life;
+  s->socket = std::move(link.socket);
   s->socket.set(zmq::sockopt::linger, linger_ms);
-  FRESHET_TRY(port::connect(s->socket, s->place.endpoint));
   return live_feed(std::move(s));
 }
 

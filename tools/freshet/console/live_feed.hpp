@@ -5,6 +5,7 @@
 
 #include "kernels/base/result.hpp"
 #include "tools/freshet/console/live_follower.hpp"
+#include "tools/freshet/console_dial.hpp"
 #include "topology/graph/graph.hpp"
 
 #include <chrono>
@@ -18,7 +19,7 @@ namespace freshet::cli {
 /// Where a STATS is reached.
 struct stats_place {
   topology::address role;
-  std::string endpoint;
+  console_target at;
 };
 /// Fails when the graph has no STATS, or none that another process can reach.
 result<stats_place> place_of_stats(const topology::graph& graph);
