@@ -282,7 +282,10 @@ void rollout_machine::mark_bad(const version_place& what, const std::string& why
 
 void rollout_machine::go_back(const std::string& why, const version_place& from, time_point now) {
   for (const version_place& v : since_good_)
-    mark_bad(v, v == from ? why : "built on version " + std::to_string(from.number.value));
+    mark_bad(v, v == from ? why
+                          : v.number < from.number
+                              ? "taken back with " + named(from)
+                              : "built on " + named(from));
   if (!is_bad(from)) mark_bad(from, why);
   trial_.reset();
   members_.clear();
