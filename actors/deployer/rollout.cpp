@@ -46,29 +46,36 @@ gates::agreement_options options_of(const rollout_options& o, rollout_step step)
 
 const char* name(rollout_step s) {
   switch (s) {
-    case rollout_step::settled: return "settled";
-    case rollout_step::watching: return "watching";
-    case rollout_step::canary: return "canary";
-    case rollout_step::share: return "share";
-    case rollout_step::returning: return "returning";
+    case rollout_step::settled:
+      return "settled";
+    case rollout_step::watching:
+      return "watching";
+    case rollout_step::canary:
+      return "canary";
+    case rollout_step::share:
+      return "share";
+    case rollout_step::returning:
+      return "returning";
   }
   return "?";
 }
 
 const char* name(rollback_record::outcome o) {
   switch (o) {
-    case rollback_record::outcome::under_way: return "under way";
-    case rollback_record::outcome::done: return "done";
-    case rollback_record::outcome::failed: return "failed";
+    case rollback_record::outcome::under_way:
+      return "under way";
+    case rollback_record::outcome::done:
+      return "done";
+    case rollback_record::outcome::failed:
+      return "failed";
   }
   return "?";
 }
 
 std::vector<device_id> canary_order(std::vector<device_id> devices) {
   const auto lot = [](device_id d) { return rng(d.value).split("canary").next(); };
-  std::sort(devices.begin(), devices.end(), [&](device_id a, device_id b) {
-    return std::pair(lot(a), a) < std::pair(lot(b), b);
-  });
+  std::sort(devices.begin(), devices.end(),
+            [&](device_id a, device_id b) { return std::pair(lot(a), a) < std::pair(lot(b), b); });
   return devices;
 }
 
@@ -282,7 +289,9 @@ void rollout_machine::mark_bad(const version_place& what, const std::string& why
 
 void rollout_machine::go_back(const std::string& why, const version_place& from, time_point now) {
   for (const version_place& v : since_good_)
-    mark_bad(v, v == from ? why : "built on version " + std::to_string(from.number.value));
+    mark_bad(v, v == from                ? why
+                : v.number < from.number ? "taken back with " + named(from)
+                                         : "built on " + named(from));
   if (!is_bad(from)) mark_bad(from, why);
   trial_.reset();
   members_.clear();
@@ -324,8 +333,8 @@ bool rollout_machine::follow_return(time_point now) {
   if (count > 0) {
     if (last_->state != rollback_record::outcome::failed) ++failed_rollbacks_;
     last_->state = rollback_record::outcome::failed;
-    last_->failure = "after " + seconds(now - since_) + " it has changed nothing on " + std::to_string(count) +
-                     " of " + std::to_string(returning_.size()) + " devices: " + left + (count > 8 ? ", ..." : "");
+    last_->failure = "after " + seconds(now - since_) + " it has changed nothing on " + std::to_string(count) + " of " +
+                     std::to_string(returning_.size()) + " devices: " + left + (count > 8 ? ", ..." : "");
     say("the rollback to " + named(last_->to) + " failed: " + last_->failure);
   } else if (last_->state == rollback_record::outcome::failed) {
     ++failed_rollbacks_;
@@ -354,7 +363,8 @@ std::optional<std::string> rollout_machine::refusals() const {
                    : 0;
   }
   // Where all get it at once, one device alone may have a fault of its own.
-  const std::size_t allowed = step_ == rollout_step::watching ? (asked - (asked > 0 ? 1 : 0)) / 2 : asked / one_refusal_in;
+  const std::size_t allowed =
+      step_ == rollout_step::watching ? (asked - (asked > 0 ? 1 : 0)) / 2 : asked / one_refusal_in;
   if (refused <= allowed) return std::nullopt;
   return "failed the self-test of " + std::to_string(refused) + " of " + std::to_string(asked) + " devices";
 }
@@ -376,8 +386,8 @@ std::optional<std::string> rollout_machine::deaths(time_point now) const {
   const double share = 1 - alive_ones.trial.share();
   const double others = alive_ones.control.asked == 0 ? 0.0 : 1 - alive_ones.control.share();
   // A canary that dies while the others live is enough; in a larger wave some die anyway.
-  const bool worse = step_ == rollout_step::canary ? share > 2 * others
-                                                   : gates::chance_of_worse({alive_ones}) <= death_chance;
+  const bool worse =
+      step_ == rollout_step::canary ? share > 2 * others : gates::chance_of_worse({alive_ones}) <= death_chance;
   if (!worse) return std::nullopt;
   return "silenced " + std::to_string(lost) + " of " + std::to_string(alive_ones.trial.asked) + " devices for " +
          seconds(options_.silent_after);
@@ -401,7 +411,9 @@ std::optional<std::string> rollout_machine::slowness(time_point now) const {
   };
   const double ms = slower(trial_ms, control_ms);
   const double rate = slower(trial_rate, control_rate);
-  const auto times = [](double x) { return std::to_string(std::lround(x * 10) / 10) + "." + std::to_string(std::lround(x * 10) % 10); };
+  const auto times = [](double x) {
+    return std::to_string(std::lround(x * 10) / 10) + "." + std::to_string(std::lround(x * 10) % 10);
+  };
   if (ms > options_.slow_factor) return "takes " + times(ms) + " times as long for an answer";
   if (rate > options_.slow_factor) return "gives " + times(rate) + " times fewer answers a second";
   return std::nullopt;
@@ -452,7 +464,8 @@ bool rollout_machine::judge(time_point now) {
       fail(*suspected + ", and more evidence has not come", now);
       return true;
     }
-    if (!watching) say(named(*trial_) + " goes on without the evidence that was asked for: it has not come in " + seconds(lasted));
+    if (!watching)
+      say(named(*trial_) + " goes on without the evidence that was asked for: it has not come in " + seconds(lasted));
   }
   if (step_ == rollout_step::canary && share_of(fleet) > members_.size()) {
     enter(rollout_step::share, now);
@@ -483,7 +496,8 @@ bool rollout_machine::advance(time_point now) {
 
 // --- operators ---------------------------------------------------------------------------------------
 
-result<void> rollout_machine::pin(device_id device, std::optional<version> to, const std::vector<version_place>& known) {
+result<void> rollout_machine::pin(device_id device, std::optional<version> to,
+                                  const std::vector<version_place>& known) {
   if (!to) {
     if (pins_.erase(device) == 0) return {errc::not_found, "device " + std::to_string(device.value) + " is not pinned"};
     return {};
@@ -508,12 +522,15 @@ result<void> rollout_machine::roll_back(std::optional<version> to, const std::st
   const bool tried = trial_.has_value();
   std::size_t back = tried ? 0 : 1;
   std::string have;
-  for (std::size_t i = tried ? 0 : 1; i < good_.size(); ++i) have += (have.empty() ? "" : ", ") + std::to_string(good_[i].number.value);
-  if (have.empty()) return {errc::not_found, "no good version before " + std::to_string(good_.front().number.value) + " is kept"};
+  for (std::size_t i = tried ? 0 : 1; i < good_.size(); ++i)
+    have += (have.empty() ? "" : ", ") + std::to_string(good_[i].number.value);
+  if (have.empty())
+    return {errc::not_found, "no good version before " + std::to_string(good_.front().number.value) + " is kept"};
   if (to) {
     while (back < good_.size() && good_[back].number != *to) ++back;
     if (back == good_.size())
-      return {errc::not_found, "version " + std::to_string(to->value) + " is no good one that is kept; these are: " + have};
+      return {errc::not_found,
+              "version " + std::to_string(to->value) + " is no good one that is kept; these are: " + have};
   }
   const version_place from = tried ? *newest_ : good_.front();
   const std::string why = named(from) + " was taken back by " + who;

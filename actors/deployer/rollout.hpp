@@ -63,7 +63,7 @@ struct rollback_record {
   version_place to;
   std::string why;
   outcome state = outcome::under_way;
-  std::string failure;  ///< why it failed
+  std::string failure;      ///< why it failed
   std::size_t reached = 0;  ///< devices that had a bad version
 };
 [[nodiscard]] const char* name(rollback_record::outcome o);

@@ -26,7 +26,8 @@ json json_of(const version_place& v) { return json::array({v.number.value, std::
 result<std::uint64_t> number_in(const std::string& text) {
   std::uint64_t n = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (problem != std::errc{} || end != text.data() + text.size()) return error{errc::corrupt, "\"" + text + "\" is no number"};
+  if (problem != std::errc{} || end != text.data() + text.size())
+    return error{errc::corrupt, "\"" + text + "\" is no number"};
   return n;
 }
 
@@ -51,9 +52,12 @@ json record_of(const rollout_memory& m, content_hash line) {
   for (const auto& b : m.bad) out["bad"].push_back({{"version", json_of(b.what)}, {"why", b.why}});
   for (const auto& [device, v] : m.pins) out["pins"].push_back({{"device", device.value}, {"version", json_of(v)}});
   if (m.last)
-    out["last"] = {{"from", json_of(m.last->from)},   {"to", json_of(m.last->to)},
-                   {"why", m.last->why},              {"state", static_cast<int>(m.last->state)},
-                   {"failure", m.last->failure},      {"reached", m.last->reached}};
+    out["last"] = {{"from", json_of(m.last->from)},
+                   {"to", json_of(m.last->to)},
+                   {"why", m.last->why},
+                   {"state", static_cast<int>(m.last->state)},
+                   {"failure", m.last->failure},
+                   {"reached", m.last->reached}};
   return out;
 }
 
@@ -105,8 +109,8 @@ result<rollout_state> rollout_state::open(std::filesystem::path folder, content_
 }
 
 std::filesystem::path rollout_state::file_of(const version_place& what) const {
-  return folder_ / (version_prefix + std::to_string(what.number.value) + "-" + std::to_string(what.hash.value) +
-                    version_suffix);
+  return folder_ /
+         (version_prefix + std::to_string(what.number.value) + "-" + std::to_string(what.hash.value) + version_suffix);
 }
 
 result<std::optional<rollout_memory>> rollout_state::load() {
@@ -146,9 +150,8 @@ result<void> rollout_state::save(const rollout_memory& what, const std::set<vers
     FRESHET_TRY(model::write_safetensors(file_of(v), {{"values", *now}}, {{"line", std::to_string(line_.value)}}));
     kept_.insert(v);
   }
-  FRESHET_TRY(model::write_whole_file(folder_ / record_name, record_of(what, line_).dump(1, ' ', false,
-                                                                                        json::error_handler_t::replace) +
-                                                                 "\n"));
+  FRESHET_TRY(model::write_whole_file(
+      folder_ / record_name, record_of(what, line_).dump(1, ' ', false, json::error_handler_t::replace) + "\n"));
   for (auto it = kept_.begin(); it != kept_.end();) it = needed.count(*it) == 0 ? kept_.erase(it) : std::next(it);
   // What a former life left too.
   std::error_code ignored;

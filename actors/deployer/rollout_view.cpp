@@ -61,9 +61,9 @@ json view_of(const rollout_machine& rollout, const std::map<device_id, viewed_de
   }
   out["gate"] = rollout.trial() ? gate_of(rollout.gate()) : json();
   if (const auto& last = rollout.last()) {
-    out["last_rollback"] = {{"from", last->from.number.value}, {"to", last->to.number.value},
-                            {"why", last->why},                {"state", name(last->state)},
-                            {"failure", last->failure},        {"devices", last->reached}};
+    out["last_rollback"] = {
+        {"from", last->from.number.value}, {"to", last->to.number.value}, {"why", last->why},
+        {"state", name(last->state)},      {"failure", last->failure},    {"devices", last->reached}};
   } else {
     out["last_rollback"] = json();
   }

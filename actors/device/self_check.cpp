@@ -48,7 +48,8 @@ self_check::showing self_check::ask(const student_runtime& student) const {
   for (std::size_t first = 0; first < asked_.size() && out.in_time; first += slice) {
     const auto from = asked_.begin() + static_cast<std::ptrdiff_t>(first);
     const auto n = std::min(slice, asked_.size() - first);
-    const answered_batch got = student.answer({from, from + static_cast<std::ptrdiff_t>(n)}, {false, false, false, false});
+    const answered_batch got =
+        student.answer({from, from + static_cast<std::ptrdiff_t>(n)}, {false, false, false, false});
     for (std::size_t i = 0; i < n; ++i) out.right += got.answers[i] == answers_[first + i] ? 1 : 0;
     out.took = options_.clock() - begin;
     out.in_time = out.took <= options_.limit;

@@ -1,6 +1,5 @@
 // The way back of the mirror: DEPLOYER found the versions since `to` bad.
 #include "actors/distiller/distiller_core.hpp"
-
 #include "kernels/delta/artefact.hpp"
 
 #include <algorithm>

@@ -1,10 +1,10 @@
 // How a new version reaches the fleet, and what takes it back: [deployer.rollout].
 #pragma once
 
+#include "config/schema.hpp"
+
 #include <cstdint>
 #include <string>
-
-#include "config/schema.hpp"
 
 namespace freshet::config {
 

@@ -1,9 +1,9 @@
 // What a device asks of a version before it answers with it: [device.self_test].
 #pragma once
 
-#include <cstdint>
-
 #include "config/schema.hpp"
+
+#include <cstdint>
 
 namespace freshet::config {
 

@@ -20,8 +20,8 @@ std::string per_cent(double share) {
 }
 
 std::string told(const tally& trial, const tally& control) {
-  return "agrees on " + per_cent(trial.share()) + " of " + std::to_string(trial.asked) + " probes, the version before on " +
-         per_cent(control.share()) + " of " + std::to_string(control.asked);
+  return "agrees on " + per_cent(trial.share()) + " of " + std::to_string(trial.asked) +
+         " probes, the version before on " + per_cent(control.share()) + " of " + std::to_string(control.asked);
 }
 
 std::string place(const std::string& domain) { return domain.empty() ? "" : "in domain " + domain + " it "; }
@@ -78,7 +78,8 @@ void agreement_gate::look(looks& at, const std::vector<stratum>& strata, double 
 std::optional<std::string> agreement_gate::suspicion() const {
   for (const auto& [name, s] : domains_) {
     if (s.trial.asked < options_.domain_samples || s.control.asked == 0) continue;
-    if (loss_of({s}) > options_.margin && chance_of_worse({s}) <= doubtful) return place(name) + told(s.trial, s.control);
+    if (loss_of({s}) > options_.margin && chance_of_worse({s}) <= doubtful)
+      return place(name) + told(s.trial, s.control);
   }
   if (loss_of(all()) > options_.margin && chance_of_worse(all()) <= doubtful)
     return "over all domains it " + told(total(side::trial), total(side::control));

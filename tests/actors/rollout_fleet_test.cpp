@@ -98,9 +98,8 @@ class fleet {
   }
   [[nodiscard]] nlohmann::json stats() const { return nlohmann::json::parse(core_->stats_json()); }
   [[nodiscard]] std::size_t on(std::uint64_t number) const {
-    return static_cast<std::size_t>(std::count_if(devices_.begin(), devices_.end(), [&](const auto& d) {
-      return d.second->active().number.value == number;
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        devices_.begin(), devices_.end(), [&](const auto& d) { return d.second->active().number.value == number; }));
   }
   [[nodiscard]] version of(std::uint32_t id) const { return devices_.at(id)->active().number; }
   /// The devices that ever had a version.
@@ -123,7 +122,8 @@ class fleet {
   double quality(const host_tensor& values, const std::string& domain) const {
     const auto loud = [&](std::size_t first, std::size_t count) {
       double sum = 0;
-      for (std::size_t i = first; i < first + count; ++i) sum += std::pow(static_cast<double>(values.as<float>()[i]), 2);
+      for (std::size_t i = first; i < first + count; ++i)
+        sum += std::pow(static_cast<double>(values.as<float>()[i]), 2);
       return std::sqrt(sum / static_cast<double>(count)) > 5;
     };
     if (loud(0, 768) || (domain == "fog" && loud(896, 768))) return 0.1;

@@ -71,7 +71,8 @@ class rollout_test : public ::testing::Test {
     return draw.chance(at.number == bad && (bad_domain.empty() || bad_domain == domain(i)) ? 0.1 : 0.9);
   }
   std::size_t holding(const version_place& what) const {
-    return static_cast<std::size_t>(std::count_if(on.begin(), on.end(), [&](const auto& x) { return x.second == what; }));
+    return static_cast<std::size_t>(
+        std::count_if(on.begin(), on.end(), [&](const auto& x) { return x.second == what; }));
   }
 
   rollout_machine machine{options()};
@@ -265,7 +266,8 @@ TEST_F(rollout_test, a_rollback_that_changes_nothing_is_reported_as_failed) {
   EXPECT_EQ(machine.last()->state, rollback_record::outcome::under_way);
   seconds(2);
   EXPECT_EQ(machine.last()->state, rollback_record::outcome::failed);
-  EXPECT_NE(machine.last()->failure.find("changed nothing on 2 of 2 devices"), std::string::npos) << machine.last()->failure;
+  EXPECT_NE(machine.last()->failure.find("changed nothing on 2 of 2 devices"), std::string::npos)
+      << machine.last()->failure;
   EXPECT_EQ(machine.failed_rollbacks(), 1U);
   stuck.clear();
   second();
@@ -508,7 +510,8 @@ TEST_F(rollout_test, probes_of_strangers_and_pinned_devices_say_nothing) {
   second();
   const auto before = machine.gate().total(freshet::rollout::side::trial).asked;
   machine.probed(d(999), version{1}, "", 100, 0);
-  const auto outsider = *std::find_if(on.begin(), on.end(), [&](const auto& x) { return machine.members().count(d(x.first)) == 0; });
+  const auto outsider =
+      *std::find_if(on.begin(), on.end(), [&](const auto& x) { return machine.members().count(d(x.first)) == 0; });
   machine.probed(d(outsider.first), version{1}, "", 100, 0);
   EXPECT_EQ(machine.gate().total(freshet::rollout::side::trial).asked, before);
   EXPECT_FALSE(machine.is_bad(v(1)));

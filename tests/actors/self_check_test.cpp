@@ -31,7 +31,8 @@ class self_check_test : public device_fixture {
     check_.clock = [this] { return time_ += each_call_; };
   }
   host_tensor scaled(float by) const {
-    std::vector<float> v(oracle_.base_values().as<float>(), oracle_.base_values().as<float>() + oracle_.base_values().items());
+    std::vector<float> v(oracle_.base_values().as<float>(),
+                         oracle_.base_values().as<float>() + oracle_.base_values().items());
     rng draw(4);
     for (float& x : v) x = x * by + (by > 2 ? by * static_cast<float>(draw.normal()) : 0.0F);
     return host_tensor::of(std::move(v));

@@ -159,8 +159,9 @@ TEST(codec, the_bytes_are_those_of_the_protocol) {
   EXPECT_EQ(copy(frames[1]), (std::vector<std::uint8_t>{0x9a, 7,    0xce, 0x00, 0x01, 0x11, 0x70, 0xc3, 9,
                                                         1,    0xc2, 2,    0x93, 1,    0x92, 1,    2,    1,  // payload
                                                         0x93, 7,    0x91, 1,    2,                          // scales
-                                                        0x91, 0x97, 5,    0xa2, 'q',  '?',  0xa0, 0xca, 0x3f,
-                                                        0xc0, 0,    0,    0xc2, 0xc4, 2,    0x10, 0x00, 1}));
+                                                        0x91, 0x99, 5,    0xa2, 'q',  '?',  0xa0, 0xca, 0x3f,
+                                                        0xc0, 0,    0,    0xc2, 0xc4, 2,    0x10, 0x00, 1,
+                                                        0,    0xa0}));  // student and domain: of probes only
   EXPECT_EQ(copy(frames[2]), (std::vector<std::uint8_t>{0x01, 0xff}));
   EXPECT_EQ(copy(frames[3]), (std::vector<std::uint8_t>{0, 0, 0, 0x3f}));
 }

@@ -47,7 +47,8 @@ TEST(links, are_the_loop) {
       {"cloud/intake", "cloud/teacher"},       {"cloud/teacher", "cloud/distiller"},
       {"cloud/distiller", "cloud/intake"},     {"cloud/distiller", "cloud/compressor"},
       {"cloud/compressor", "cloud/distiller"}, {"cloud/distiller", "cloud/deployer"},
-      {"cloud/deployer", "e/device"},          {"e/device", "cloud/deployer"}};
+      {"cloud/deployer", "e/device"},          {"e/device", "cloud/deployer"},
+      {"cloud/deployer", "cloud/distiller"}};
   for (const char* role : {"e/device", "e/uplink_filter", "cloud/intake", "cloud/teacher", "cloud/distiller", "cloud/compressor",
                            "cloud/deployer"})
     expected.emplace(role, "cloud/stats");

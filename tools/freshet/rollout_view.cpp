@@ -63,7 +63,10 @@ std::vector<std::string> rollout_lines(const json& versions) {
   for (const json& d : devices) {
     const std::string id = text(field(d, "device"));
     converged += is_true(field(d, "converged")) ? 1 : 0;
-    on[text(field(d, "version"))] += " " + id + (is_true(field(d, "pinned")) ? "(pinned)" : is_true(field(d, "in_wave")) ? "*" : "");
+    on[text(field(d, "version"))] += " " + id +
+                                     (is_true(field(d, "pinned"))    ? "(pinned)"
+                                      : is_true(field(d, "in_wave")) ? "*"
+                                                                     : "");
     if (!is_true(field(d, "alive"))) odd.push_back("  device " + id + " is silent");
     if (!text(field(d, "failure")).empty() && field(d, "failure").is_string())
       odd.push_back("  device " + id + ": " + text(field(d, "failure")));

@@ -27,7 +27,8 @@ double by_counting(const std::vector<stratum>& strata) {
     for (std::uint64_t mask = 0; mask < (std::uint64_t{1} << all); ++mask) {
       const auto right = static_cast<std::uint64_t>(__builtin_popcountll(mask));
       if (right != s.trial.agreed + s.control.agreed) continue;
-      mine.push_back(static_cast<std::uint64_t>(__builtin_popcountll(mask & ((std::uint64_t{1} << s.trial.asked) - 1))));
+      mine.push_back(
+          static_cast<std::uint64_t>(__builtin_popcountll(mask & ((std::uint64_t{1} << s.trial.asked) - 1))));
     }
     std::vector<std::uint64_t> next;
     for (const auto a : sums)
@@ -88,8 +89,8 @@ TEST(comparison, the_exact_test_never_alarms_more_often_than_it_says) {
   for (const double p : {0.3, 0.5, 0.8, 0.95}) {
     for (const auto& [n, m] : {std::pair{8, 8}, std::pair{8, 40}, std::pair{20, 12}}) {
       const auto chance = [&](int of_n, int k) {
-        return std::exp(std::lgamma(of_n + 1.0) - std::lgamma(k + 1.0) - std::lgamma(of_n - k + 1.0) +
-                        k * std::log(p) + (of_n - k) * std::log1p(-p));
+        return std::exp(std::lgamma(of_n + 1.0) - std::lgamma(k + 1.0) - std::lgamma(of_n - k + 1.0) + k * std::log(p) +
+                        (of_n - k) * std::log1p(-p));
       };
       double alarms = 0;
       for (int a = 0; a <= n; ++a)

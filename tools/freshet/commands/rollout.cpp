@@ -79,7 +79,8 @@ int pin(const rollout_command_options& options) {
     show(*now, true);
   else
     std::cout << "device " << options.device
-              << (options.pinned_to == "none" ? " follows the roll-out\n" : " stays on version " + options.pinned_to + "\n");
+              << (options.pinned_to == "none" ? " follows the roll-out\n"
+                                              : " stays on version " + options.pinned_to + "\n");
   return exit_ok;
 }
 
@@ -108,8 +109,8 @@ int rollback(const rollout_command_options& options) {
     return exit_failed;
   }
   if (!options.as_json)
-    std::cout << "back on version " << last.value("to", std::uint64_t{0}) << "; " << last.value("devices", std::uint64_t{0})
-              << " devices went back\n";
+    std::cout << "back on version " << last.value("to", std::uint64_t{0}) << "; "
+              << last.value("devices", std::uint64_t{0}) << " devices went back\n";
   return exit_ok;
 }
 
@@ -127,7 +128,8 @@ void add_rollout(CLI::App& app, action& chosen) {
 
   CLI::App* versions_command = app.add_subcommand("versions", "Which version is where, what is tried, what was bad");
   versions_command->footer(
-      "A new version goes to canaries, then to a share of the devices, then to all, each time after devices on it have\n"
+      "A new version goes to canaries, then to a share of the devices, then to all, each time after devices on it "
+      "have\n"
       "agreed with the teacher as often as those on the version before. Shows how far it is and on what evidence.");
   common(*versions_command);
   versions_command->callback(run(&versions));
@@ -136,17 +138,20 @@ void add_rollout(CLI::App& app, action& chosen) {
   pin_command->add_option("DEVICE", options->device, "The number of the device")->required();
   pin_command->add_option("VERSION", options->pinned_to, "A version that `freshet versions` shows, or none to let go")
       ->required();
-  pin_command->footer("Survives restarts. A pinned device takes no part in waves and their evidence. When its version turns "
-                      "out bad it\nis let go.");
+  pin_command->footer(
+      "Survives restarts. A pinned device takes no part in waves and their evidence. When its version turns "
+      "out bad it\nis let go.");
   common(*pin_command);
   pin_command->callback(run(&pin));
 
   CLI::App* rollback_command = app.add_subcommand("rollback", "Take every device back to a good version");
-  rollback_command->add_option("VERSION", options->version,
-                               "One of the good versions that are kept; without it, from the version under trial to the\n"
-                               "good one, or from that to the one before");
+  rollback_command->add_option(
+      "VERSION", options->version,
+      "One of the good versions that are kept; without it, from the version under trial to the\n"
+      "good one, or from that to the one before");
   rollback_command->footer(
-      "What is taken back is bad from then on: no device gets it again, and the distiller goes on from the version that\n"
+      "What is taken back is bad from then on: no device gets it again, and the distiller goes on from the version "
+      "that\n"
       "is left. Waits until the devices are back. Exit status: 0 all are back, 1 some are not, or nothing changed.");
   common(*rollback_command);
   rollback_command->callback(run(&rollback));
