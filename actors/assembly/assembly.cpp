@@ -450,7 +450,8 @@ result<rt::node_options> assembly::node(const std::string& name) {
   for (const topology::role_spec* r : graph_.roles_of(role_kind::stats)) {
     out.report_period = std::get<config::stats_settings>(r->settings).report_interval;
   }
-  for (const topology::role_spec* r : graph_.roles_on(name)) {
+  for (const topology::role_spec* r : options_.with_roles ? graph_.roles_on(name)
+                                                          : std::vector<const topology::role_spec*>()) {
     auto made = role_of(*r);
     if (!made.ok()) return error{made.err().code, r->where().text() + ": " + made.err().context};
     out.roles.push_back(std::move(made).value());

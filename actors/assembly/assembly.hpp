@@ -24,6 +24,7 @@ struct assembly_options {
   /// Whether what is made to see that it can be made is what then runs. Not while a former maker of the
   /// same role still runs: both would hold the same files.
   bool keep_first = true;
+  bool with_roles = true;   ///< node() makes them too
   /// Of a run that leaves nothing behind: its artefacts are signed with these and its devices trust them,
   /// instead of the files that the settings name.
   std::shared_ptr<const access::artefact_keys> artefact_keys;

@@ -33,6 +33,18 @@ constexpr std::chrono::milliseconds start_watch{300};
 // How soon a halt is noticed.
 constexpr std::chrono::milliseconds order_wait{100};
 
+/// Models that do not fit say so by exceptions; the node that runs must not end by them.
+template <class F>
+result<void> carefully(F what) {
+  try {
+    return what();
+  } catch (const std::exception& e) {
+    return {errc::internal, e.what()};
+  } catch (...) {
+    return {errc::internal, "an exception of an unknown type"};
+  }
+}
+
 /// Where orders lie until the owner carries them out, and what it says of itself.
 class desk final : public node_operations {
  public:
@@ -86,11 +98,11 @@ class node_host::state {
   result<void> start(rt::system& engine, rt::transport& links) {
     assembly_options making;
     making.log = options_.log;
+    making.with_roles = !options_.await;
     assembly parts(graph_, making);
     FRESHET_TRY_ASSIGN(rt::node_options made, parts.node(options_.node));
     residents_ = std::make_shared<rt::residents>(town_of(graph_), open_to_consoles(graph_));
     made.security.known = residents_;
-    if (options_.await) made.roles.clear();
     if (!options_.await)
       for (const auto* role : graph_.roles_on(options_.node)) images_[role->name] = topology::image_of(graph_, *role);
     made.log = options_.log;
@@ -122,7 +134,7 @@ class node_host::state {
 
  private:
   void carry_out_and_tell(const topology_order& order) {
-    const auto done = carry_out(order);
+    const auto done = carefully([&] { return carry_out(order); });
     if (done.ok()) return;
     options_.log->error("revision {}: {}", order.revision, done.err().text());
     desk_->update([&](node_report& r) {
@@ -158,7 +170,8 @@ class node_host::state {
   result<void> prepare(const topology_order& order) {
     topology::load_options load;
     load.file = order.file;
-    load.base_dir = order.base_dir;
+    // Relative folders of a node on a host of its own are those of that host.
+    load.base_dir = options_.base_dir.value_or(order.base_dir);
     load.state_dir = graph_.state_dir;
     FRESHET_TRY_ASSIGN(graph wanted, topology::load_graph(order.text, load));
     std::vector<rt::role_spec> changed;
@@ -172,6 +185,7 @@ class node_host::state {
       for (const auto* role : wanted.roles_on(options_.node)) {
         const auto runs = images_.find(role->name);
         if (runs != images_.end() && runs->second == topology::image_of(wanted, *role)) continue;
+        if (halted_.load()) return error{errc::cancelled, "the node stops"};
         auto made = parts->role_of(*role);
         if (!made.ok()) return error{made.err().code, role->where().text() + ": " + made.err().context};
         changed.push_back(std::move(made).value());

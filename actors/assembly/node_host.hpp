@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace freshet::actors {
@@ -24,6 +25,8 @@ namespace freshet::actors {
 struct node_host_options {
   std::string node;
   std::uint64_t revision = 0;  ///< of the graph that it starts with; 0 = not known
+  /// Where relative folders of documents are; empty: where the order says.
+  std::optional<std::string> base_dir;
   bool await = false;          ///< start no role of the graph before an order says so
   std::shared_ptr<spdlog::logger> log;
   std::function<void(const std::string& role, const std::string& why)> on_give_up;

@@ -45,8 +45,9 @@ duration change::patience() const {
       return limits_.switching;
     case revision_state::finishing:
       return limits_.finish;
-    default:
-      return duration::max();  // there is no way but back
+    // There is no way but back: who is not there yet is brought along when it comes.
+    case revision_state::reverting: return limits_.finish;
+    default: return duration::max();
   }
 }
 
@@ -90,6 +91,12 @@ bool change::advance(const report_board& reports, time_point now) {
     return true;
   }
   if (now - since_ < patience()) return false;
+  if (state_ == revision_state::reverting) {
+    note_ += (note_.empty() ? "" : "; ") + std::string("not yet heard to be back: ") + missing;
+    state_ = revision_state::reverted;
+    since_ = now;
+    return true;
+  }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience()).count();
   revert("no confirmation within " + std::to_string(seconds) + " s while " + name(state_) + " from " + missing);
   since_ = now;

@@ -21,6 +21,7 @@ using topology::address;
 using topology::any_message;
 using topology::graph;
 
+constexpr duration gone_after = std::chrono::seconds(15);
 constexpr duration roster_every = std::chrono::seconds(10);
 constexpr std::size_t most_listed = 1000;
 // Nodes that report; more than any topology has.
@@ -102,7 +103,13 @@ class control_core final : public role_core {
 
   void open_change(std::uint64_t number, revision_state at, time_point now) {
     const auto plan = topology::plan_change(graph_, *next_graph_);
-    std::set<std::string> nodes(plan.nodes.begin(), plan.nodes.end());
+    std::set<std::string> nodes;
+    for (const std::string& node : plan.nodes) {
+      // One that is to go and has not been heard of has gone already.
+      const auto heard = reports_.find(node);
+      const bool here = heard != reports_.end() && now - heard->second.at < gone_after;
+      if (next_graph_->find_node(node) != nullptr || here) nodes.insert(node);
+    }
     std::set<std::string> old;
     for (const std::string& node : nodes)
       if (graph_.find_node(node) != nullptr) old.insert(node);
@@ -112,16 +119,20 @@ class control_core final : public role_core {
     told_.clear();
   }
 
-  void persist(outbox& out) {
+  /// False when the disk does not take it: nobody may be told what is not written.
+  bool persist(outbox& out) {
     const std::string& why = change_->note().empty() ? note_ : change_->note();
-    if (const auto kept = store_.set_state(change_->to(), change_->state(), why); !kept.ok())
-      out.log(log_level::error, "revision " + std::to_string(change_->to()) + " is " + name(change_->state()) +
-                                    " and that could not be recorded: " + kept.err().text());
+    const auto kept = store_.set_state(change_->to(), change_->state(), why);
+    if (!kept.ok() && !unwritten_)
+      out.log(log_level::error, "revision " + std::to_string(change_->to()) + " waits to be recorded as " +
+                                    name(change_->state()) + ": " + kept.err().text());
+    unwritten_ = !kept.ok();
+    return kept.ok();
   }
 
   void drive(time_point now, outbox& out) {
-    while (change_ && change_->advance(reports_, now)) {
-      persist(out);
+    while (change_ && (unwritten_ || change_->advance(reports_, now))) {
+      if (!persist(out)) return out.wake_after(options_.order_again);
       const std::string what = "revision " + std::to_string(change_->to());
       out.log(log_level::info,
               what + " is " + name(change_->state()) + (change_->note().empty() ? "" : ": " + change_->note()));
@@ -233,7 +244,7 @@ class control_core final : public role_core {
 
   result<json> apply(const json& asked, time_point now, outbox& out) {
     if (change_)
-      return error{errc::unavailable, "revision " + std::to_string(change_->to()) + " is " + name(change_->state()) +
+      return error{errc::overloaded, "revision " + std::to_string(change_->to()) + " is " + name(change_->state()) +
                                           "; one change at a time"};
     FRESHET_TRY_ASSIGN(revision r, wanted_by(asked));
     FRESHET_TRY_ASSIGN(graph wanted, options_.load(r.text, r.file, r.base_dir));
@@ -285,6 +296,7 @@ class control_core final : public role_core {
   std::optional<graph> next_graph_;
   std::optional<change> change_;
   std::string note_;
+  bool unwritten_ = false;   ///< the change has moved on, and the disk does not know yet
   report_board reports_;
   struct told {
     std::uint64_t revision = 0;

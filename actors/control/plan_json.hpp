@@ -1,4 +1,4 @@
-// Plans and revisions as JSON, for operators (tools/freshet/control_document.md).
+// Plans and revisions as JSON, for operators: what the --json of freshet plan, apply and history prints.
 #pragma once
 
 #include "actors/control/revision_store.hpp"

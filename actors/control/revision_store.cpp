@@ -102,7 +102,8 @@ result<std::optional<revision>> revision_store::current() {
 }
 
 result<std::optional<revision>> revision_store::unfinished() {
-  return first_of("where state in ('preparing', 'switching', 'finishing', 'reverting') order by number desc",
+  return first_of("where state in ('preparing', 'switching', 'finishing', 'reverting') and number > "
+                  "coalesce((select max(number) from revisions where applied_order is not null), 0) order by number desc",
                   std::nullopt);
 }
 
@@ -124,7 +125,7 @@ result<revision> revision_store::begin(const revision& started_with) {
     if (!left) break;
     FRESHET_TRY(set_state(left->number, revision_state::reverted, "the daemon stopped before it was applied"));
   }
-  FRESHET_TRY_ASSIGN(const auto last_start, first_of("where from_start = 1 order by number desc", std::nullopt));
+  FRESHET_TRY_ASSIGN(const auto last_start, first_of("where from_start = 1 and applied_order is not null order by number desc", std::nullopt));
   if (last_start && last_start->text == started_with.text && last_start->base_dir == started_with.base_dir) {
     FRESHET_TRY_ASSIGN(auto now, current());
     if (now) return std::move(*now);

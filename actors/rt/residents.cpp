@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "topology/graph/plan.hpp"
+
 namespace freshet::rt {
 
 namespace {
@@ -39,11 +41,14 @@ void residents::replace(town all, std::set<topology::address> open_to_consoles) 
 bool residents::may_say(const topology::address& from, const topology::address& to,
                         const topology::any_message& m) const {
   std::lock_guard lock(mutex_);
+  const bool of_operator = std::holds_alternative<topology::operator_request>(m);
   if (topology::is_console_name(from.node)) {
-    // It asks; figures are reported by those who have some.
-    if (std::holds_alternative<topology::role_report>(m)) return false;
+    // It asks, and under no name of a role; figures are reported by those who have some.
+    if (from.role != console_role || std::holds_alternative<topology::role_report>(m)) return false;
     return to.role == port_role || open_to_consoles_.count(to) > 0;
   }
+  // A device's key runs a device: it asks nobody for changes. CONTROL tells STATS who there is.
+  if (of_operator && from.role != topology::control_role) return false;
   const auto home = all_.find(from.node);
   if (home == all_.end()) return false;
   if (from.role != port_role && home->second.roles.count(from.role) == 0) return false;

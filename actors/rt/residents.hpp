@@ -17,6 +17,8 @@ namespace freshet::rt {
 
 /// The role under which a node's port itself speaks and is spoken to.
 inline constexpr const char* port_role = "port";
+/// The only one that a console has.
+inline constexpr const char* console_role = "console";
 
 class residents {
  public:

@@ -21,6 +21,7 @@ struct child_health {
   child_state state = child_state::running;
   std::uint64_t restarts = 0;
   std::string last_failure;   ///< empty when there was none
+  bool gone = false;          ///< ended for good, as it was meant to
   /// When this life of it last answered the supervisor; nothing before the first time: it is still starting.
   std::optional<time_point> answered;
 };

@@ -140,7 +140,17 @@ void add(supervisor_pointer self, const child_spec& spec) {
     const std::size_t on_board = s.setup->board->add(spec.name);
     FRESHET_ENSURE(on_board == index, "the board counts as its supervisor does");
   } else {
-    FRESHET_ENSURE(!s.children[index].handle, "the last child of that name has ended");
+    if (s.children[index].handle) {
+      // It neither ends nor dies: its thread cannot be taken away from it. Only a new process helps.
+      s.setup->board->update(index, [](child_health& h) {
+        h.state = child_state::given_up;
+        h.last_failure = "the one before it does not end";
+      });
+      s.log->critical("{}: {} does not end, so it cannot be started again", s.setup->name, spec.name);
+      if (s.setup->on_give_up) s.setup->on_give_up(spec.name, "the one before it does not end");
+      return;
+    }
+    s.setup->board->update(index, [](child_health& h) { h.gone = false; });
     s.children[index] = {spec, restart_budget(spec.limits), role_handle{}, 0, false, false};
   }
   start_child(self, index);
@@ -152,6 +162,7 @@ void end(supervisor_pointer self, const end_child& what) {
     auto& c = s.children[i];
     if (c.spec.name != what.name) continue;
     c.ending = true;
+    s.setup->board->update(i, [](child_health& h) { h.gone = true; });
     if (!c.handle)
       s.setup->board->update(i, [](child_health& h) { h.state = child_state::stopped; });
     else if (what.at_once)

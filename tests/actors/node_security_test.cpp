@@ -5,6 +5,7 @@
 #include "actors/assembly/artefact_key_source.hpp"
 #include "kernels/base/hex.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "topology/graph/plan.hpp"
 #include "topology/graph/links.hpp"
 #include "topology/graph/load.hpp"
 
@@ -93,6 +94,16 @@ TEST_F(node_security, residents_are_those_of_the_topology) {
   EXPECT_TRUE(known->may_say({"console-7", "console"}, {"cloud", "stats"}, topology::stats_request{"all"}));
   EXPECT_FALSE(known->may_say({"console-7", "console"}, deployer, report));
   EXPECT_FALSE(known->may_say({"console-7", "console"}, {"cloud", "stats"}, topology::role_report{}));
+  // Operators ask for changes; nodes do not, whatever their keys, and nobody takes the name of a role.
+  const topology::operator_request wish{1, "apply", "{}"};
+  const topology::address control{"cloud", topology::control_role};
+  EXPECT_TRUE(known->may_say({"console-7", "console"}, control, wish));
+  EXPECT_TRUE(known->may_say({"console-7", "console"}, deployer, wish));
+  EXPECT_FALSE(known->may_say({"console-7", "console"}, {"cloud", "intake"}, wish));
+  EXPECT_FALSE(known->may_say({"edge-1", "device"}, control, wish));
+  EXPECT_FALSE(known->may_say({"edge-1", "agent"}, deployer, wish));
+  EXPECT_FALSE(known->may_say({"console-7", "control"}, {"cloud", "stats"}, wish));
+  EXPECT_TRUE(known->may_say(control, {"cloud", "stats"}, wish));
 }
 
 TEST(artefact_key_source, follows_the_file_and_keeps_the_last_readable_keys) {

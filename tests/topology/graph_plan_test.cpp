@@ -114,6 +114,12 @@ TEST(plan, refuses_what_only_a_start_takes_in_and_says_so) {
            "[[nodes]]\nname = \"lab\"\nlisten = [\"ipc://lab.sock\"]\n[[roles]]\nkind = \"intake\"\nnode = \"lab\"\n" +
            edge(1)));
   EXPECT_THAT(moved.refusals, Contains(HasSubstr("cloud/intake keeps its state in a folder of node cloud")));
+  const change_plan folder = plan_change(now, load("[intake]\nstate_dir = \"/elsewhere\"\n" + cloud() + edge(1)));
+  EXPECT_THAT(folder.refusals, Contains(HasSubstr("cloud/intake: intake.state_dir")));
+  std::string renamed = edge(1);
+  renamed.replace(renamed.find("device_id = 1"), 13, "device_id = 1\nname = \"camera\"");
+  EXPECT_THAT(plan_change(now, load(cloud() + renamed)).refusals,
+              Contains(HasSubstr("device 1 is edge-1/device and would be edge-1/camera")));
   const change_plan kind = plan_change(
       load(cloud() + edge(1) + "[[nodes]]\nname = \"x\"\n[[roles]]\nkind = \"teacher\"\nnode = \"x\"\nname = \"a\"\n"),
       load(cloud() + edge(1) +

@@ -122,6 +122,12 @@ class launcher {
       if (options_.observer != nullptr)
         options_.observer->ended(n.command.node, "ended with " + how->text() +
                                                       (delay ? " and is to start again" : " and is given up"));
+      if (!delay && n.command.trial) {
+        // Whoever asked for it waits in vain, and takes it back.
+        n.start_at = clock::time_point::max();
+        options_.on_event("new node " + n.command.node + " ended with " + how->text() + " and is left alone" + see_log(n));
+        continue;
+      }
       if (!delay) {
         options_.on_event("node " + n.command.node + " ended with " + how->text() + " and is given up" + see_log(n));
         give_up();

@@ -18,6 +18,7 @@ struct node_command {
   std::string node;
   std::vector<std::string> arguments;   ///< of the process; the first is the program's path
   std::string log_file;                 ///< where its output goes; empty: where ours goes
+  bool trial = false;                   ///< of a change that may yet be taken back: when it fails, nothing else ends
 };
 
 /// Follows what the launcher does. All calls come from its loop and must be brief.

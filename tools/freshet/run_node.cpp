@@ -78,6 +78,7 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   options.node = node;
   options.revision = how.revision;
   options.await = how.await;
+  if (how.launcher.empty()) options.base_dir = working_dir();
   options.log = engine_options.log;
   options.control = control_of(graph, !how.launcher.empty(), engine_options.log);
   std::atomic<bool> given_up{false};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The rules of the house (DESIGN: the house) as tables, checked over every source file.
+"""The rules of the house (CONTRIBUTING.md: the house) as tables, checked over every source file.
 
   include_rules.py [ROOT]     prints FILE:LINE: what is wrong; exit status 1 when something is
 """

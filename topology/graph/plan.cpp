@@ -141,6 +141,14 @@ class planner {
     }
     auto why = differences(image_of(now_, *old), image_of(wanted_, role));
     if (why.empty()) return;
+    for (const std::string& d : why) {
+      const std::string key = d.substr(0, d.find(':'));
+      for (const char* folder : {".state_dir", ".key_dir", ".trusted_keys"})
+        if (key.size() > std::string_view(folder).size() &&
+            key.compare(key.size() - std::string_view(folder).size(), std::string::npos, folder) == 0)
+          plan_.refusals.push_back(role.where().text() + ": " + d +
+                                   "; what it keeps would stay behind: stop the daemon, move the folder, start with the new file");
+    }
     std::string cost = restart_cost(role.kind(), why);
     add(step_kind::restart_role, role.where(), std::move(why), std::move(cost));
   }
@@ -171,6 +179,13 @@ class planner {
           role.where().text() + " keeps its state in a folder of node " + role.node +
           " and cannot move while it runs; stop the daemon, move its folder, start with the new file");
     }
+    // The cloud knows a device's samples by its number: begun anew elsewhere, they would be taken for old ones.
+    for (const role_spec* device : wanted_.roles_of(role_kind::device))
+      for (const role_spec* old : now_.roles_of(role_kind::device))
+        if (old->device == device->device && old->where() != device->where())
+          plan_.refusals.push_back("device " + std::to_string(device->device.value) + " is " + old->where().text() +
+                                   " and would be " + device->where().text() +
+                                   "; a device and its name stay together: give the new one another device_id");
     if (!now_.roles_of(role_kind::bench).empty() || !wanted_.roles_of(role_kind::bench).empty())
       plan_.refusals.push_back("a bench drives the clock of this topology; it does not change while it runs");
   }

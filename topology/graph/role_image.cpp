@@ -122,6 +122,7 @@ role_image image_of(const graph& g, const node_spec& node) {
   for (const std::string& endpoint : node.listen) listen += (listen.empty() ? "" : " ") + endpoint;
   out["nodes.listen"] = listen;
   out["nodes.threads"] = std::to_string(node.threads);
+  out["nodes.stop_within"] = std::to_string(node.stop_within.count()) + "ms";
   out["nodes.public_key"] = node.public_key;
   out["nodes.enrol"] = node.enrol;
   collect(out, "service", g.service);

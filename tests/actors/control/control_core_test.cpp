@@ -161,7 +161,7 @@ TEST_F(control, refuses_a_second_change_until_the_first_has_ended) {
   live();
   ask("apply", {{"text", document(3)}});
   const json second = ask("apply", {{"text", document(1)}});
-  EXPECT_EQ(second["error"], "unavailable");
+  EXPECT_EQ(second["error"], "overloaded");
   EXPECT_THAT(second["text"].get<std::string>(), HasSubstr("revision 2 is preparing"));
 }
 
@@ -203,7 +203,7 @@ TEST_F(control, goes_back_to_an_older_revision) {
   const json back = ask("apply", {{"revision", 1}, {"who", "ada"}});
   EXPECT_EQ(back["revision"], 3);
   EXPECT_EQ(back["steps"][0]["do"], "start node");
-  EXPECT_EQ(ask("apply", {{"revision", 99}})["error"], "unavailable");
+  EXPECT_EQ(ask("apply", {{"revision", 99}})["error"], "overloaded");
 }
 
 TEST_F(control, tells_stats_who_there_is) {

@@ -58,7 +58,7 @@ TEST(live_feed, follows_a_node_detaches_and_comes_back_after_it_was_started_agai
   const std::string endpoint = "ipc://" + (folder.path() / "s").string();
   rt::system engine;
   port::zmq_transport links;
-  auto feed = live_feed::open({{"cloud", "stats"}, endpoint}, 0);
+  auto feed = live_feed::open({{"cloud", "stats"}, {endpoint, "", ""}}, 0);
   ASSERT_TRUE(feed.ok());
   std::vector<live_change> seen;
   {

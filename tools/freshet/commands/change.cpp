@@ -123,6 +123,14 @@ int follow(control_client& client, const change_options& options, std::uint64_t 
 
 int carry_out(control_client& client, const json& request, const change_options& options) {
   const auto begun = client.once("apply", request, answer_patience);
+  if (!begun && begun.err().code == errc::overloaded) {
+    std::cerr << "freshet: " << begun.err().context << '\n';
+    return exit_refused;
+  }
+  if (!begun && begun.err().code == errc::timeout) {
+    std::cerr << "freshet: no answer; `freshet history` tells whether the change was begun\n";
+    return exit_unreachable;
+  }
   if (!begun) return report(begun.err());
   const bool refused = !begun->value("refusals", json::array()).empty();
   const bool under_way = begun->contains("state");

@@ -165,7 +165,8 @@ int run_one(const run_options& options, const chosen_topology& topology) {
   how.launcher = options.launcher;
   how.revision = revision;
   how.await = options.await;
-  how.read_again = [reload = std::make_shared<reloader>(options, graph.state_dir, make_log(graph.logging, options.node))] {
+  // A launched node reads what its launcher gave it; the launcher reads the file.
+  if (options.launcher.empty()) how.read_again = [reload = std::make_shared<reloader>(options, graph.state_dir, make_log(graph.logging, options.node))] {
     (*reload)();
   };
   how.reload_wanted = [&signals, seen = 0]() mutable {
@@ -237,6 +238,7 @@ result<std::vector<node_command>> commands_of(const std::string& state_dir, cons
     command.arguments = {"/proc/self/exe", "run",     "--node",     node.name,     "--config",   node.document,
                          "--state",        state_dir, "--base-dir", node.base_dir, "--revision", std::to_string(node.revision)};
     if (node.await) command.arguments.emplace_back("--await");
+    command.trial = node.await;
     command.arguments.insert(command.arguments.end(), common.begin(), common.end());
     if (log == "files") {
       const std::string folder = state_dir + "/" + node.name;
@@ -318,7 +320,10 @@ int run_all(const run_options& options, const chosen_topology& topology) {
     }
     topology_options running;
     running.state_dir = state;
-    if (auto runs = load_running_topology(running); runs && watch) watch->follow(std::move(runs).value().graph);
+    if (auto runs = load_running_topology(running)) {
+      front.follow(std::make_shared<const topology::graph>(runs->graph));
+      if (watch) watch->follow(std::move(runs).value().graph);
+    }
     return std::move(changed).value();
   };
   process_signals signals;

@@ -20,6 +20,7 @@ constexpr milliseconds figures_patience{300};
 std::vector<unwell_role> unwell_roles(const std::vector<rt::child_health>& health) {
   std::vector<unwell_role> out;
   for (const rt::child_health& c : health) {
+    if (c.gone) continue;
     switch (c.state) {
       case rt::child_state::running:
         if (!c.answered) out.push_back({c.name, "is starting"});
@@ -40,7 +41,7 @@ std::vector<unwell_role> unwell_roles(const std::vector<rt::child_health>& healt
 
 bool all_run(const std::vector<rt::child_health>& health) {
   return std::all_of(health.begin(), health.end(),
-                     [](const rt::child_health& c) { return c.state == rt::child_state::running && c.answered; });
+                     [](const rt::child_health& c) { return c.gone || (c.state == rt::child_state::running && c.answered); });
 }
 
 result<std::unique_ptr<node_service>> node_service::open(const topology::graph& graph, const std::string& node,
@@ -91,9 +92,11 @@ void node_service::turn(const rt::node& running) {
   } else {
     view.state = node_state::running;  // a role that fails later has a line of its own
   }
+  const auto roles = static_cast<std::size_t>(
+      std::count_if(health.begin(), health.end(), [](const rt::child_health& c) { return !c.gone; }));
   const std::string status = view.state == node_state::late ? view.why
-                                                            : std::to_string(health.size() - view.unwell.size()) +
-                                                                  " of " + std::to_string(health.size()) + " roles run";
+                                                            : std::to_string(roles - view.unwell.size()) + " of " +
+                                                                  std::to_string(roles) + " roles run";
   // The launcher must hear of silence by silence: a sign of life goes out only for an answer just now.
   const bool sign = alone_ ? answers : silent <= period_ * 2;
   const std::string beside = alone_ ? "" : health_line(view.unwell);

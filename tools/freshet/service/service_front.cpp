@@ -37,10 +37,13 @@ http_pages service_pages(const service_board& board, const topology::graph& grap
     return health_page(why.empty(), why.empty() ? "ok\n" : one_line(why) + "\n");
   };
   pages["/readyz"] = [&](const http_request& request) {
-    return ready_page(readiness(board.get(), graph, clock::now()), request.parameters.count("verbose") > 0);
+    const service_view seen = board.get();
+    return ready_page(readiness(seen, seen.graph ? *seen.graph : graph, clock::now()), request.parameters.count("verbose") > 0);
   };
   pages["/metrics"] = [&](const http_request&) {
-    return http_page{200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(board.get(), graph, clock::now())};
+    const service_view seen = board.get();
+    return http_page{200, "text/plain; version=0.0.4; charset=utf-8",
+                     metrics_text(seen, seen.graph ? *seen.graph : graph, clock::now())};
   };
   return pages;
 }
@@ -72,6 +75,11 @@ result<std::unique_ptr<service_front>> service_front::under_launcher(const topol
   // Signs of life come at half of it: several in the time after which a node is called late.
   const auto period = std::min<std::chrono::microseconds>(std::chrono::seconds(2), graph.service.answer_within / 2);
   return std::unique_ptr<service_front>(new service_front(graph, std::optional<notifier>(std::move(launcher)), period));
+}
+
+void service_front::follow(std::shared_ptr<const topology::graph> now) {
+  view_.graph = std::move(now);
+  publish();
 }
 
 void service_front::publish() { board_.put(view_); }

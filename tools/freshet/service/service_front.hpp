@@ -39,6 +39,8 @@ class service_front {
   /// All runs: `ready` for the first time; `answers` while nothing hangs. `beside` goes with each sign of life.
   void turn(std::vector<node_view> nodes, bool ready, bool answers, const std::string& status,
             const std::string& beside = "");
+  /// What runs has changed.
+  void follow(std::shared_ptr<const topology::graph> now);
   /// What came of a question for the stats document.
   void figures(result<std::string> document);
   /// Runs `read_again`, framed by what a manager wants to hear.

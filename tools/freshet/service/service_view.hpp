@@ -19,6 +19,7 @@ namespace freshet::cli {
 struct service_view {
   std::chrono::steady_clock::time_point taken{};  ///< one that is old says that the main loop hangs
   std::vector<node_view> nodes;                   ///< that run here
+  std::shared_ptr<const topology::graph> graph;   ///< once it is another than at the start
   bool stopping = false;
   std::optional<std::uint64_t> disk_free_bytes;
   std::optional<std::uint64_t> disk_size_bytes;
