@@ -27,6 +27,19 @@ std::optional<device_id> device_of(const topology::any_message& m) {
       m);
 }
 
+/// What a console has to say.
+bool is_question(const topology::any_message& m) {
+  return std::visit(
+      [](const auto& x) {
+        using message = std::decay_t<decltype(x)>;
+        return std::is_same_v<message, topology::stats_request> || std::is_same_v<message, topology::stats_subscribe> ||
+               std::is_same_v<message, topology::stats_taken> || std::is_same_v<message, topology::stats_end> ||
+               std::is_same_v<message, topology::operator_request> || std::is_same_v<message, topology::link_hello> ||
+               std::is_same_v<message, topology::link_ack> || std::is_same_v<message, topology::error_reply>;
+      },
+      m);
+}
+
 }  // namespace
 
 residents::residents(town all, std::set<topology::address> open_to_consoles)
@@ -43,8 +56,8 @@ bool residents::may_say(const topology::address& from, const topology::address& 
   std::lock_guard lock(mutex_);
   const bool of_operator = std::holds_alternative<topology::operator_request>(m);
   if (topology::is_console_name(from.node)) {
-    // It asks, and under no name of a role; figures are reported by those who have some.
-    if (from.role != console_role || std::holds_alternative<topology::role_report>(m)) return false;
+    // It asks, and under no name of a role; reports are made by those who have something to report.
+    if (from.role != console_role || !is_question(m)) return false;
     return to.role == port_role || open_to_consoles_.count(to) > 0;
   }
   // A device's key runs a device: it asks nobody for changes. CONTROL tells STATS who there is.
