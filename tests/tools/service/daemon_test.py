@@ -53,6 +53,10 @@ class Daemon:
         self.file = os.path.join(folder, "f.toml")
         os.makedirs(self.state, exist_ok=True)
         self.write(config)
+        if "--node" in more:
+            # A launcher makes them by itself; a node alone is given them.
+            subprocess.run([FRESHET, "keys", "new", "--artefacts", "-c", self.file, "--state", self.state], cwd=folder,
+                           check=True, stdout=subprocess.DEVNULL)
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         name = f"freshet-daemon-test-{os.getpid()}-{time.monotonic_ns()}"
         self.manager.bind("\0" + name)
