@@ -183,6 +183,13 @@ def main():
             time.sleep(seconds)
             ip("-n", EDGE, "link", "set", f"{TAG}b", "up")
             goes_on(f"{seconds} s without a cable")
+        narrow = ["tbf", "rate", "256kbit", "burst", "16kb", "latency", "400ms"]
+        lines = [["ip", "netns", "exec", n, "tc", "qdisc", "replace", "dev", c, "root", *narrow]
+                 for n, c in ((CLOUD, f"{TAG}a"), (EDGE, f"{TAG}b"))]
+        if shutil.which("tc") and all(subprocess.run(line, capture_output=True).returncode == 0 for line in lines):
+            goes_on("a line of 256 kbit/s, both ways")
+        else:
+            print("left out: a narrow line (tc or its tbf is not there)", flush=True)
         ip("-n", EDGE, "address", "del", "10.77.0.2/24", "dev", f"{TAG}b")
         ip("-n", EDGE, "address", "add", "10.77.0.9/24", "dev", f"{TAG}b")
         goes_on("another address, the old connection half open")
