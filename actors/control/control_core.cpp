@@ -2,6 +2,7 @@
 
 #include "actors/control/change.hpp"
 #include "actors/control/plan_json.hpp"
+#include "actors/operator_question.hpp"
 #include "actors/refusal.hpp"
 #include "topology/graph/plan.hpp"
 
@@ -27,15 +28,6 @@ constexpr std::size_t most_listed = 1000;
 // Nodes that report; more than any topology has.
 constexpr std::size_t most_nodes = 8192;
 
-std::string text_of(const json& j, const char* key) {
-  const auto it = j.find(key);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-std::uint64_t number_of(const json& j, const char* key, std::uint64_t otherwise) {
-  const auto it = j.find(key);
-  return it != j.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : otherwise;
-}
-
 class control_core final : public role_core {
  public:
   control_core(control_options options, revision_store store, revision current, graph now)
@@ -59,11 +51,7 @@ class control_core final : public role_core {
       reports_[report->node] = {*report, now};
       drive(now, out);
     } else if (const auto* request = std::get_if<topology::operator_request>(&m)) {
-      const result<json> answered = answer(*request, now, out);
-      const json said =
-          answered.ok() ? *answered : json{{"error", name(answered.err().code)}, {"text", answered.err().context}};
-      out.send(from,
-               topology::operator_answer{request->number, said.dump(-1, ' ', false, json::error_handler_t::replace)});
+      out.send(from, answer_to(*request, answer(*request, now, out)));
       drive(now, out);
     } else {
       refuse_unknown("control", from, m, out);
@@ -203,38 +191,37 @@ class control_core final : public role_core {
   }
 
   result<json> answer(const topology::operator_request& request, time_point now, outbox& out) {
-    const json asked = json::parse(request.json, nullptr, false);
-    if (!asked.is_object()) return error{errc::invalid_argument, "the request is no JSON object"};
+    FRESHET_TRY_ASSIGN(const operator_question asked, operator_question::of(request));
     if (request.verb == "plan") return plan(asked);
     if (request.verb == "apply") return apply(asked, now, out);
-    if (request.verb == "change") return look_at(number_of(asked, "revision", current_.number));
+    if (request.verb == "change") return look_at(asked.number("revision").value_or(current_.number));
     if (request.verb == "history") return history(asked);
     return error{errc::unsupported, "\"" + request.verb + "\"; control knows plan, apply, change and history"};
   }
 
   /// The document that a request means: its own text, or that of an older revision.
-  result<revision> wanted_by(const json& asked) {
+  result<revision> wanted_by(const operator_question& asked) {
     revision r;
-    if (const std::uint64_t number = number_of(asked, "revision", 0); number != 0) {
+    if (const std::uint64_t number = asked.number("revision").value_or(0); number != 0) {
       FRESHET_TRY_ASSIGN(const auto old, store_.find(number));
       if (!old) return error{errc::not_found, "revision " + std::to_string(number)};
       r.text = old->text;
       r.file = old->file;
       r.base_dir = old->base_dir;
     } else {
-      r.text = text_of(asked, "text");
-      r.file = text_of(asked, "file");
-      r.base_dir = text_of(asked, "base_dir");
+      r.text = asked.text("text");
+      r.file = asked.text("file");
+      r.base_dir = asked.text("base_dir");
       if (r.text.empty()) return error{errc::invalid_argument, "neither \"text\" nor \"revision\" says what to apply"};
     }
     if (r.text.size() > options_.document_bytes)
       return error{errc::too_large, "a document of " + std::to_string(r.text.size()) + " bytes; at most " +
                                         std::to_string(options_.document_bytes) + " are taken"};
-    r.who = text_of(asked, "who");
+    r.who = asked.text("who");
     return r;
   }
 
-  result<json> plan(const json& asked) {
+  result<json> plan(const operator_question& asked) {
     FRESHET_TRY_ASSIGN(const revision r, wanted_by(asked));
     FRESHET_TRY_ASSIGN(const graph wanted, options_.load(r.text, r.file, r.base_dir));
     json out = to_json(topology::plan_change(graph_, wanted));
@@ -242,7 +229,7 @@ class control_core final : public role_core {
     return out;
   }
 
-  result<json> apply(const json& asked, time_point now, outbox& out) {
+  result<json> apply(const operator_question& asked, time_point now, outbox& out) {
     if (change_)
       return error{errc::overloaded, "revision " + std::to_string(change_->to()) + " is " + name(change_->state()) +
                                           "; one change at a time"};
@@ -280,8 +267,8 @@ class control_core final : public role_core {
     return out;
   }
 
-  result<json> history(const json& asked) {
-    const std::uint64_t most = std::min<std::uint64_t>(number_of(asked, "most", 50), most_listed);
+  result<json> history(const operator_question& asked) {
+    const std::uint64_t most = std::min<std::uint64_t>(asked.number("most").value_or(50), most_listed);
     FRESHET_TRY_ASSIGN(const auto all, store_.list(most));
     json out{{"current", current_.number}, {"revisions", json::array()}};
     for (const revision& r : all) out["revisions"].push_back(to_json(r));

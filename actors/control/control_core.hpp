@@ -32,7 +32,6 @@ struct wanted_node {
 };
 
 struct control_options {
-  topology::address self;
   /// Document to graph, with all problems in the error.
   std::function<result<topology::graph>(const std::string& text, const std::string& file, const std::string& base_dir)>
       load;

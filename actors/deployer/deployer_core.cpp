@@ -2,6 +2,7 @@
 
 #include "actors/deployer/rollout_state.hpp"
 #include "actors/deployer/rollout_view.hpp"
+#include "actors/operator_question.hpp"
 #include "actors/refusal.hpp"
 
 #include <algorithm>
@@ -85,12 +86,7 @@ class deployer_core final : public role_core {
     } else if (const auto* outcomes = std::get_if<topology::probe_outcomes>(&m)) {
       weigh(from, m, *outcomes, out);
     } else if (const auto* asked = std::get_if<topology::operator_request>(&m)) {
-      const auto answered = answer(*asked, now);
-      const nlohmann::json said =
-          answered.ok() ? *answered
-                        : nlohmann::json{{"error", name(answered.err().code)}, {"text", answered.err().context}};
-      out.send(from, topology::operator_answer{asked->number,
-                                               said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
+      out.send(from, answer_to(*asked, answer(*asked, now)));
     } else if (const auto* no = std::get_if<topology::error_reply>(&m)) {
       out.log(log_level::warn, from.text() + " refused: " + no->context);
     } else {
@@ -138,11 +134,9 @@ class deployer_core final : public role_core {
     std::uint64_t foreign = 0;
     std::uint64_t farthest = 0;
     std::uint64_t behind = 0;
-    for (const auto& [id, d] : devices_) {
-      if (keys_ && d.trusted < keys_->trusted().serial) ++behind;
-    }
     const bool knows = rollout_.knows_good();
     for (const auto& [id, d] : devices_) {
+      if (keys_ && d.trusted < keys_->trusted().serial) ++behind;
       if (d.line != options_.line) {
         ++foreign;
       } else if (knows && d.active == rollout_.desired(id)) {
@@ -291,22 +285,16 @@ class deployer_core final : public role_core {
   }
 
   result<nlohmann::json> answer(const topology::operator_request& request, time_point now) {
-    const auto asked = nlohmann::json::parse(request.json, nullptr, false);
-    if (!asked.is_object()) return error{errc::invalid_argument, "the request is no JSON object"};
-    const auto number = [&](const char* key) -> std::optional<std::uint64_t> {
-      const auto it = asked.find(key);
-      if (it == asked.end() || !it->is_number_unsigned()) return std::nullopt;
-      return it->get<std::uint64_t>();
-    };
-    const auto wanted = number("version");
+    FRESHET_TRY_ASSIGN(const operator_question asked, operator_question::of(request));
+    const auto wanted = asked.number("version");
     const auto to = wanted ? std::optional<version>(version(*wanted)) : std::nullopt;
     if (request.verb == "rollback") {
-      std::string who = asked.contains("who") && asked["who"].is_string() ? asked["who"].get<std::string>() : "";
+      std::string who = asked.text("who");
       if (who.empty()) who = "an operator";
       FRESHET_TRY(rollout_.roll_back(to, who.substr(0, most_who_bytes), now));
       changed_ = true;
     } else if (request.verb == "pin") {
-      const auto device = number("device");
+      const auto device = asked.number("device");
       if (!device || *device > ~std::uint32_t{0})
         return error{errc::invalid_argument, "\"device\" must be the number of a device"};
       std::vector<version_place> known;

@@ -6,15 +6,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/temporary_folder.hpp"
+
 namespace freshet::actors {
 namespace {
 
 class state_file : public ::testing::Test {
  protected:
   state_file() {
-    std::string name = (std::filesystem::temp_directory_path() / "freshet_state_XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     state_.line = content_hash{0xFFFFFFFFFFFFFFFEULL};
     state_.committed = version{12};
     state_.samples = 345;
@@ -23,13 +22,9 @@ class state_file : public ::testing::Test {
     state_.optimiser = {{"adam.m.0", host_tensor::of(std::vector<float>{4, 5}, {2, 1})},
                         {"adam.v.0", host_tensor::of(std::vector<float>{6, 7}, {2, 1})}};
   }
-  ~state_file() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
   [[nodiscard]] std::filesystem::path file() const { return folder_ / "student.safetensors"; }
 
-  std::filesystem::path folder_;
+  test::temporary_folder folder_;
   distiller_state state_;
 };
 
@@ -52,7 +47,7 @@ TEST_F(state_file, a_later_one_takes_the_place_of_the_earlier_and_leaves_nothing
   state_.committed = version{13};
   ASSERT_TRUE(save_state(file(), state_).ok());
   EXPECT_EQ((**load_state(file())).committed, version{13});
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
 }
 
 TEST_F(state_file, no_file_is_no_state) {

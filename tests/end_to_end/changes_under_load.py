@@ -12,13 +12,19 @@ import os
 import pathlib
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import daemon_books  # noqa: E402: the folder of support stands in no package
+
 PATIENCE_S = 240
+
+
+def wait_for(what, condition):
+    return daemon_books.wait_for(what, condition, PATIENCE_S)
 
 
 def document(models, devices, teachers=("cloud",), token_share=1.0, score="min_entropy", codec="dwc", logit_kd=1.0,
@@ -98,16 +104,6 @@ class daemon:
         return out
 
 
-def wait_for(what, condition):
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.2)
-    raise SystemExit(f"not within {PATIENCE_S} s: {what}")
-
-
 def trained(figures):
     """Samples that the distiller has taken into training, in all its lives."""
     return find(figures, "trained_samples") or 0
@@ -124,19 +120,6 @@ def find(value, key):
             if found is not None:
                 return found
     return None
-
-
-def count(state):
-    """What the journal says that it took, and what became of it."""
-    journal = sqlite3.connect(state / "cloud" / "intake" / "journal.db")
-    accepted = sum(bin(bits & (2**64 - 1)).count("1") for (bits,) in journal.execute("select bits from seen"))
-    pending = {number: samples for number, samples in journal.execute("select number, samples from entry")}
-    student = sqlite3.connect(state / "cloud" / "distiller" / "distiller.db")
-    trained = student.execute("select sum(samples) from head").fetchone()[0] or 0
-    done_below = max([d for (d,) in student.execute("select done_below from journal")] or [0])
-    learned = {entry for (entry,) in student.execute("select entry from learned")}
-    waiting = sum(s for n, s in pending.items() if n >= done_below and n not in learned)
-    return accepted, trained, waiting
 
 
 def main():
@@ -197,7 +180,7 @@ def main():
 
         status = d.stop()
         assert status == 0, f"the daemon ended with {status}"
-        accepted, learned, waiting = count(d.state)
+        accepted, learned, waiting = daemon_books.books(d.state)
         print(f"accepted {accepted}, trained {learned}, still waiting {waiting}")
         assert accepted > 500, "too little load to say anything"
         assert accepted == learned + waiting, f"{accepted - learned - waiting} samples lost (or, if negative, trained twice)"

@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import daemon_books  # noqa: E402: the folder of support stands in no package
+
 PATIENCE_S = 120
 SKIPPED = 77
 TAG = f"fr{os.getpid() % 100000}"
@@ -74,14 +77,8 @@ def ip(*arguments, check=True):
     return subprocess.run(["ip", *arguments], check=check, capture_output=True, text=True)
 
 
-def wait_for(what, condition, patience_s=PATIENCE_S):
-    until = time.monotonic() + patience_s
-    while time.monotonic() < until:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.25)
-    raise SystemExit(f"not within {patience_s} s: {what}")
+def wait_for(what, condition):
+    return daemon_books.wait_for(what, condition, PATIENCE_S)
 
 
 class host:
@@ -122,17 +119,6 @@ def newest_version(state):
         return db.execute("select max(file) from head").fetchone()[0] or 0
     except sqlite3.Error:
         return 0
-
-
-def books(state):
-    journal = sqlite3.connect(state / "cloud" / "intake" / "journal.db")
-    accepted = sum(bin(bits & (2**64 - 1)).count("1") for (bits,) in journal.execute("select bits from seen"))
-    pending = dict(journal.execute("select number, samples from entry"))
-    student = sqlite3.connect(state / "cloud" / "distiller" / "distiller.db")
-    trained = student.execute("select sum(samples) from head").fetchone()[0] or 0
-    done_below = max([d for (d,) in student.execute("select done_below from journal")] or [0])
-    learned = {entry for (entry,) in student.execute("select entry from learned")}
-    return accepted, trained, sum(s for n, s in pending.items() if n >= done_below and n not in learned)
 
 
 def main():
@@ -202,7 +188,7 @@ def main():
 
         edge.stop()
         cloud.stop()
-        accepted, trained, waiting = books(cloud.state)
+        accepted, trained, waiting = daemon_books.books(cloud.state)
         print(f"accepted {accepted}, trained {trained}, still waiting {waiting}")
         assert accepted > 100 and accepted == trained + waiting, "samples lost, or trained twice"
         return 0

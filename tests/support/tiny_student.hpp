@@ -20,6 +20,7 @@
 #include "kernels/model/word_tokenizer.hpp"
 #include "kernels/scenes/skip_counter.hpp"
 #include "kernels/scenes/source.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace freshet::test {
 
@@ -59,9 +60,6 @@ inline model::model_config tiny_student_config(std::int64_t words) {
 class tiny_student {
  public:
   explicit tiny_student(std::uint64_t seed = 1) {
-    std::string name = (std::filesystem::temp_directory_path() / "freshet_student_XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     std::filesystem::create_directories(model());
     auto words =
         model::word_tokenizer::make({"what", "color", "shape", "is", "it", "red", "blue", "round", "here", "the"});
@@ -71,19 +69,12 @@ class tiny_student {
     lora.rank = 2;
     lora.targets = {"q_proj", "v_proj"};
   }
-  ~tiny_student() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  tiny_student(const tiny_student&) = delete;
-  tiny_student& operator=(const tiny_student&) = delete;
-
   [[nodiscard]] std::filesystem::path model() const { return folder_ / "model"; }
-  [[nodiscard]] std::filesystem::path folder() const { return folder_; }
+  [[nodiscard]] std::filesystem::path folder() const { return folder_.path(); }
   model::lora_spec lora;
 
  private:
-  std::filesystem::path folder_;
+  temporary_folder folder_;
 };
 
 /// Pictures of noise with one of a few questions, by index. Some indices may be bad; answers, if any,

@@ -15,23 +15,14 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/temporary_folder.hpp"
+
 namespace freshet::cli {
 namespace {
 
 using std::chrono::milliseconds;
 
-class temporary_folder {
- public:
-  temporary_folder() {
-    char name[] = "/tmp/freshet-launcher-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~temporary_folder() { [[maybe_unused]] const int done = std::system(("rm -rf " + path_).c_str()); }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
+using test::temporary_folder;
 
 node_command shell(const std::string& node, const std::string& script) {
   return {node, {"/bin/sh", "-c", script}, ""};
@@ -90,7 +81,7 @@ TEST(launcher, what_is_killed_starts_again_and_a_signal_stops_all) {
 TEST(launcher, follows_the_set_of_processes_that_is_wanted) {
   const temporary_folder folder;
   const auto life = [&](const std::string& name) {
-    return shell(name, "echo $$ >> " + (folder / name) + "; trap 'echo stopped >> " + (folder / name) +
+    return shell(name, "echo $$ >> " + (folder / name).string() + "; trap 'echo stopped >> " + (folder / name).string() +
                            "; exit 0' TERM; while :; do sleep 0.02; done");
   };
   launch_options o = options({life("a"), life("b")});

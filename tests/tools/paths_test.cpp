@@ -1,6 +1,8 @@
 #include "tools/freshet/paths.hpp"
 
 #include <gtest/gtest.h>
+
+#include "tests/support/temporary_folder.hpp"
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,12 +17,8 @@ namespace {
 
 class paths : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/freshet-paths-XXXXXX";
-    folder_ = ::mkdtemp(name);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string folder_;
+  test::temporary_folder made_;
+  std::string folder_ = made_.path().string();
 };
 
 unsigned mode_of(const std::string& path) {

@@ -1,15 +1,16 @@
-// Talks to the CONTROL role of a running daemon, or to another that answers operators: asks, waits for the
-// answer, asks again when it was lost.
+// What operators ask of CONTROL, or of another role that answers them: a verb and JSON each way, over a
+// console_line.
 // Thread contract: one thread.
 #pragma once
 
 #include "kernels/base/result.hpp"
+#include "tools/freshet/console_line.hpp"
 #include "topology/graph/graph.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -21,9 +22,6 @@ class control_client {
   static result<control_client> open(const topology::graph& graph);
   /// To a role of its own; its node must listen.
   static result<control_client> open(const topology::graph& graph, const topology::address& role);
-  control_client(control_client&&) noexcept;
-  control_client& operator=(control_client&&) noexcept;
-  ~control_client();
 
   /// What is said no to comes back as the error that it is. A lost answer is asked for again, so
   /// `request` must bear to be heard twice; see `once`.
@@ -34,11 +32,11 @@ class control_client {
                               std::chrono::milliseconds patience);
 
  private:
-  struct state;
-  explicit control_client(std::unique_ptr<state> s);
+  explicit control_client(console_line line) : line_(std::move(line)) {}
   result<nlohmann::json> exchange(const std::string& verb, const nlohmann::json& request,
                                   std::chrono::milliseconds patience, bool again);
-  std::unique_ptr<state> state_;
+  console_line line_;
+  std::uint64_t number_ = 0;  ///< of the last question
 };
 
 }  // namespace freshet::cli

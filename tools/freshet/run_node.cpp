@@ -29,10 +29,8 @@ namespace {
 /// Makes CONTROL anew for each of its lives: what it knows is in the state folder.
 /// Under a launcher all nodes are of this host, and get their keys as at its start.
 rt::core_factory control_of(const topology::graph& graph, bool launched, std::shared_ptr<spdlog::logger> log) {
-  return [state = graph.state_dir, self = topology::address{topology::control_node(graph), topology::control_role},
-          launched, log]() -> std::unique_ptr<actors::role_core> {
+  return [state = graph.state_dir, launched, log]() -> std::unique_ptr<actors::role_core> {
     actors::control_options options;
-    options.self = self;
     options.load = [state](const std::string& text, const std::string& file, const std::string& base_dir) {
       topology::load_options load;
       load.file = file;

@@ -4,10 +4,11 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <string>
+#include <utility>
 
 #include "kernels/base/result.hpp"
+#include "tools/freshet/console_line.hpp"
 #include "topology/graph/graph.hpp"
 
 namespace freshet::cli {
@@ -17,17 +18,13 @@ class stats_client {
   /// Connects in the background to the node that has STATS; fails when the graph has none, or none that
   /// another process can reach.
   static result<stats_client> open(const topology::graph& graph);
-  stats_client(stats_client&&) noexcept;
-  stats_client& operator=(stats_client&&) noexcept;
-  ~stats_client();
 
   /// The stats document (stats_document.md); errc::timeout when nobody answers within `patience`.
   result<std::string> fetch(std::chrono::milliseconds patience);
 
  private:
-  struct state;
-  explicit stats_client(std::unique_ptr<state> s);
-  std::unique_ptr<state> state_;
+  explicit stats_client(console_line line) : line_(std::move(line)) {}
+  console_line line_;
 };
 
 }  // namespace freshet::cli

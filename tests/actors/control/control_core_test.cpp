@@ -52,7 +52,6 @@ class control : public ::testing::Test {
   /// A new life of CONTROL.
   void live() {
     control_options options;
-    options.self = {"cloud", "control"};
     options.load = [](const std::string& text, const std::string& file, const std::string& base_dir) {
       topology::load_options load;
       load.file = file;

@@ -9,7 +9,7 @@
 #include "kernels/scenes/image_file.hpp"
 #include "kernels/scenes/shifts.hpp"
 #include "kernels/scenes/wording.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace freshet::distill {
 namespace {
@@ -78,7 +78,7 @@ TEST(world, held_out_pictures_are_fixed_by_the_seed) {
 }
 
 /// Pictures of one brightness each, which tells train (even tens) from test (odd tens) and domains.
-struct data : scenes::temporary_folder {
+struct data : test::temporary_folder {
   void picture(const std::string& name, int brightness) const {
     scenes::image out(20, 20);
     std::fill(out.rgb.begin(), out.rgb.end(), static_cast<std::uint8_t>(brightness));

@@ -10,7 +10,7 @@
 #include "kernels/model/patches.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/word_tokenizer.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace freshet::distill {
 namespace {
@@ -40,7 +40,7 @@ std::vector<scenes::example> examples() {
 }
 
 TEST(rehearsal, comes_back_as_one_sample_a_question) {
-  const scenes::temporary_folder folder;
+  const test::temporary_folder folder;
   const auto given = examples();
   ASSERT_TRUE(save_rehearsal(folder.path(), given, eyes()).ok());
   const auto samples = load_rehearsal(folder.path(), eyes(), *words()).value();
@@ -61,12 +61,12 @@ TEST(rehearsal, comes_back_as_one_sample_a_question) {
 }
 
 TEST(rehearsal, a_folder_without_one_gives_none) {
-  const scenes::temporary_folder folder;
+  const test::temporary_folder folder;
   EXPECT_TRUE(load_rehearsal(folder.path(), eyes(), *words())->empty());
 }
 
 TEST(rehearsal, refuses_pictures_of_another_size) {
-  const scenes::temporary_folder folder;
+  const test::temporary_folder folder;
   auto given = examples();
   given[1].picture = scenes::image(8, 12);
   EXPECT_EQ(save_rehearsal(folder.path(), given, eyes()).err().code, errc::shape_mismatch);
@@ -81,7 +81,7 @@ TEST(rehearsal, refuses_questions_of_another_form) {
   for (const char* questions :
        {"", "7", "[7]", "[[0, \"what\"]]", "[[1, \"what\", \"red\"]]", "[[-1, \"what\", \"red\"]]",
         "[[0.5, \"what\", \"red\"]]", "[[0, \"\", \"red\"]]", "[[0, \"what\", 7]]", "[[0, \"what\", \"red\"]"}) {
-    const scenes::temporary_folder folder;
+    const test::temporary_folder folder;
     ASSERT_TRUE(model::write_safetensors(folder / rehearsal_file, {{"patches", patches}}, {{"questions", questions}}).ok());
     const auto read = load_rehearsal(folder.path(), eyes(), *words());
     ASSERT_FALSE(read.ok()) << questions;
@@ -91,7 +91,7 @@ TEST(rehearsal, refuses_questions_of_another_form) {
 }
 
 TEST(rehearsal, refuses_a_file_cut_anywhere) {
-  const scenes::temporary_folder folder;
+  const test::temporary_folder folder;
   ASSERT_TRUE(save_rehearsal(folder.path(), examples(), eyes()).ok());
   std::ifstream in(folder / rehearsal_file, std::ios::binary);
   const std::string whole{std::istreambuf_iterator<char>(in), {}};

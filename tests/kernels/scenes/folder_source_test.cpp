@@ -1,7 +1,7 @@
 #include "kernels/scenes/folder_source.hpp"
 
 #include "kernels/scenes/data_folder.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <algorithm>
 #include <set>
@@ -10,6 +10,8 @@
 
 namespace freshet::scenes {
 namespace {
+
+using test::temporary_folder;
 
 image plain(int width, int height, std::uint8_t value) {
   image out(width, height);

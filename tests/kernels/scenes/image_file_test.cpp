@@ -1,7 +1,7 @@
 #include "kernels/scenes/image_file.hpp"
 
 #include "kernels/base/rng.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -11,6 +11,8 @@
 
 namespace freshet::scenes {
 namespace {
+
+using test::temporary_folder;
 
 using bytes = std::vector<std::uint8_t>;
 

@@ -1,7 +1,7 @@
 #include "kernels/scenes/phase_sources.hpp"
 
 #include "kernels/scenes/image_file.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <algorithm>
 #include <set>
@@ -10,6 +10,8 @@
 
 namespace freshet::scenes {
 namespace {
+
+using test::temporary_folder;
 
 std::vector<std::string> questions_of(const sample_source& source, std::uint64_t count) {
   std::vector<std::string> out;

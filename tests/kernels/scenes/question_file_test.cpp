@@ -1,12 +1,14 @@
 #include "kernels/scenes/question_file.hpp"
 
 #include "kernels/scenes/skip_counter.hpp"
-#include "tests/kernels/scenes/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
 namespace freshet::scenes {
 namespace {
+
+using test::temporary_folder;
 
 skip_kind kind_of_line(const std::string& line) {
   const auto parsed = parse_question_line(line);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/temporary_folder.hpp"
+
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -69,15 +71,13 @@ parcel snapshot(const parcel& request, const std::string& json) {
 class stats_of : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/freshet-stats-XXXXXX";
-    folder_ = ::mkdtemp(name);
     topology::load_options options;
     options.state_dir = folder_;
     graph_ = topology::load_graph(topology::embedded_default({}), options).value();
     endpoint_ = graph_.find_node("cloud")->listen.front();
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string folder_;
+  test::temporary_folder made_;
+  std::string folder_ = made_.path().string();
   std::string endpoint_;
   topology::graph graph_;
 };
