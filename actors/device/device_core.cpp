@@ -28,7 +28,6 @@ constexpr duration heartbeat = std::chrono::seconds(1);
 constexpr duration rate_window = std::chrono::seconds(2);
 constexpr std::size_t most_paces = 4;
 constexpr std::uint32_t most_samples_a_tick = 1U << 20;
-constexpr std::uint64_t most_position = std::uint64_t{1} << 62;
 constexpr std::uint64_t least_positions_reserved = 256;
 constexpr std::size_t most_logged_refusals = 256;
 

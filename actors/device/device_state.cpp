@@ -20,7 +20,6 @@ constexpr const char* previous_name = "previous.safetensors";
 constexpr const char* position_name = "position";
 constexpr const char* faulty_suffix = ".faulty";
 constexpr std::size_t most_position_bytes = 32;
-constexpr std::uint64_t most_position = std::uint64_t{1} << 62;
 
 result<std::uint64_t> read_number(std::string_view text, const std::string& what) {
   std::uint64_t n = 0;

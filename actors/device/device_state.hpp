@@ -18,6 +18,9 @@
 
 namespace freshet::actors {
 
+/// Positions of a stream are below this, far from where sums would wrap.
+inline constexpr std::uint64_t most_position = std::uint64_t{1} << 62;
+
 struct kept_version {
   version number;
   content_hash hash;     ///< delta::hash_values of the values

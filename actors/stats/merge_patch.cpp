@@ -2,13 +2,11 @@
 
 #include <utility>
 
+#include "actors/stats/json_text.hpp"
+
 namespace freshet::actors {
 
 using nlohmann::json;
-
-namespace {
-std::string text_of(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
-}  // namespace
 
 json difference(const json& before, const json& after) {
   json patch = json::object();

@@ -4,6 +4,7 @@
 #include "actors/stats/course.hpp"
 #include "actors/stats/events.hpp"
 #include "actors/stats/heard_role.hpp"
+#include "actors/stats/json_text.hpp"
 #include "actors/stats/live_document.hpp"
 #include "topology/graph/plan.hpp"
 
@@ -27,8 +28,6 @@ std::uint64_t milliseconds(duration d) {
   return static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(d).count()));
 }
-
-std::string text_of(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 class stats_core final : public role_core {
  public:

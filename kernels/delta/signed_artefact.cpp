@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view purpose("freshet artefact\0", 17);
 constexpr std::size_t checksum_bytes = 8;
 
-byte_view purpose_bytes() { return {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()}; }
+byte_view signed_for_bytes() { return {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()}; }
 
 /// Whether the bytes end as a signed artefact does. An unsigned one that happens to look so in its
 /// payload only fails the check of its signature.
@@ -29,7 +29,7 @@ result<std::vector<std::uint8_t>> sign_artefact(byte_view encoded, const signing
   const std::size_t tail = 1 + made.signature.size() + checksum_bytes;
   const byte_view covered(encoded.data, encoded.size - tail);
   const key_id id = key.open_half().id();
-  const ed25519_signature signature = key.sign({purpose_bytes(), {id.data(), id.size()}, covered});
+  const ed25519_signature signature = key.sign({signed_for_bytes(), {id.data(), id.size()}, covered});
   byte_writer out;
   out.put_bytes(covered);
   out.put(static_cast<std::uint8_t>(signature_bytes));
@@ -51,7 +51,7 @@ result<void> verify_artefact(byte_view encoded, const trust_list& trusted) {
     return {errc::invalid_argument, "the artefact is signed by key " + text_of(id) + ", which is not trusted here"};
   }
   const byte_view covered(encoded.data, static_cast<std::size_t>(at - 1 - encoded.data));
-  if (!verify(*key, {purpose_bytes(), {id.data(), id.size()}, covered}, signature)) {
+  if (!verify(*key, {signed_for_bytes(), {id.data(), id.size()}, covered}, signature)) {
     return {errc::hash_mismatch, "the artefact's signature by key " + text_of(id) + " does not fit its bytes"};
   }
   return {};

@@ -17,14 +17,14 @@ TEST(stop_token, wakes_every_waiter) {
   const stop_token token = source.token();
   EXPECT_FALSE(token.stop_requested());
   EXPECT_FALSE(token.wait_for(milliseconds(1)));
-  bool first = false, second = false;
-  std::thread a([&, token] { first = token.wait_for(milliseconds(60'000)); });
-  std::thread b([&, token] { second = token.wait_for(milliseconds(60'000)); });
+  bool one = false, other = false;
+  std::thread a([&, token] { one = token.wait_for(milliseconds(60'000)); });
+  std::thread b([&, token] { other = token.wait_for(milliseconds(60'000)); });
   source.request_stop();
   a.join();
   b.join();
-  EXPECT_TRUE(first);
-  EXPECT_TRUE(second);
+  EXPECT_TRUE(one);
+  EXPECT_TRUE(other);
   EXPECT_TRUE(token.wait_for(milliseconds(60'000)));
 }
 

@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-graph load(const std::string& text) {
+graph load_graph(const std::string& text) {
   load_options options;
   options.state_dir = "/s";
   auto g = load_graph(text, options);
@@ -26,7 +26,7 @@ graph load(const std::string& text) {
   return std::move(g).value();
 }
 
-std::string cloud(const std::string& but = "") {
+std::string cloud_with(const std::string& but = "") {
   std::string out = "[[nodes]]\nname = \"cloud\"\nlisten = [\"ipc://cloud.sock\"]\n";
   for (const char* kind : {"intake", "teacher", "distiller", "compressor", "deployer", "stats"})
     if (but != kind) out += "[[roles]]\nkind = \"" + std::string(kind) + "\"\nnode = \"cloud\"\n";
@@ -46,15 +46,15 @@ std::vector<std::string> texts(const change_plan& p) {
 }
 
 TEST(plan, of_the_same_is_empty) {
-  const graph g = load(cloud() + edge(1) + edge(2));
+  const graph g = load_graph(cloud_with() + edge(1) + edge(2));
   const change_plan p = plan_change(g, g);
   EXPECT_TRUE(p.empty());
   EXPECT_THAT(p.nodes, IsEmpty());
 }
 
 TEST(plan, adds_and_removes_a_device_without_touching_anyone_else) {
-  const graph one = load(cloud() + edge(1));
-  const graph two = load(cloud() + edge(1) + edge(2));
+  const graph one = load_graph(cloud_with() + edge(1));
+  const graph two = load_graph(cloud_with() + edge(1) + edge(2));
   const change_plan more = plan_change(one, two);
   EXPECT_THAT(texts(more), ElementsAre("start node edge-2", "start edge-2/device", "start edge-2/uplink_filter"));
   EXPECT_THAT(more.nodes, ElementsAre("cloud", "edge-2"));   // it accepts connections: it must know who comes
@@ -64,24 +64,24 @@ TEST(plan, adds_and_removes_a_device_without_touching_anyone_else) {
 }
 
 TEST(plan, a_setting_restarts_the_roles_that_read_it) {
-  const graph now = load(cloud() + edge(1) + edge(2));
-  const change_plan share = plan_change(now, load(cloud() + edge(1, "settings = { token_share = 0.5 }\n") + edge(2)));
+  const graph now = load_graph(cloud_with() + edge(1) + edge(2));
+  const change_plan share = plan_change(now, load_graph(cloud_with() + edge(1, "settings = { token_share = 0.5 }\n") + edge(2)));
   EXPECT_THAT(texts(share), ElementsAre("restart edge-1/uplink_filter"));
   EXPECT_THAT(share.steps[0].why, ElementsAre("uplink_filter.token_share: 1.0 -> 0.5"));
 
   // Another score may need other observations: its device is told.
   const change_plan score =
-      plan_change(now, load(cloud() + edge(1, "settings = { token_score = \"feature_energy\" }\n") + edge(2)));
+      plan_change(now, load_graph(cloud_with() + edge(1, "settings = { token_score = \"feature_energy\" }\n") + edge(2)));
   EXPECT_THAT(texts(score), ElementsAre("restart edge-1/device", "restart edge-1/uplink_filter"));
 
-  const change_plan codec = plan_change(now, load("[compressor]\ncodec = \"dense4\"\n" + cloud() + edge(1) + edge(2)));
+  const change_plan codec = plan_change(now, load_graph("[compressor]\ncodec = \"dense4\"\n" + cloud_with() + edge(1) + edge(2)));
   EXPECT_THAT(texts(codec), ElementsAre("restart cloud/compressor"));
 
   const change_plan terms =
-      plan_change(now, load("[distiller.terms]\nlogit_kd = 0.25\n" + cloud() + edge(1) + edge(2)));
+      plan_change(now, load_graph("[distiller.terms]\nlogit_kd = 0.25\n" + cloud_with() + edge(1) + edge(2)));
   EXPECT_THAT(texts(terms), ElementsAre("restart cloud/distiller"));
 
-  const change_plan line = plan_change(now, load("[distiller]\nlora_rank = 4\n" + cloud() + edge(1) + edge(2)));
+  const change_plan line = plan_change(now, load_graph("[distiller]\nlora_rank = 4\n" + cloud_with() + edge(1) + edge(2)));
   EXPECT_THAT(texts(line), ElementsAre("restart cloud/distiller", "restart cloud/compressor", "restart cloud/deployer",
                                        "restart edge-1/device", "restart edge-2/device"));
   EXPECT_THAT(line.steps[0].cost, HasSubstr("another line"));
@@ -89,7 +89,7 @@ TEST(plan, a_setting_restarts_the_roles_that_read_it) {
 
 TEST(plan, moves_the_teacher_to_another_process) {
   const std::string second = "[[nodes]]\nname = \"lab\"\n[[roles]]\nkind = \"teacher\"\nnode = \"lab\"\n";
-  const change_plan p = plan_change(load(cloud() + edge(1)), load(cloud("teacher") + second + edge(1)));
+  const change_plan p = plan_change(load_graph(cloud_with() + edge(1)), load_graph(cloud_with("teacher") + second + edge(1)));
   EXPECT_THAT(p.refusals, IsEmpty());
   EXPECT_THAT(texts(p),
               ElementsAre("start node lab", "start lab/teacher", "restart cloud/intake", "stop cloud/teacher"));
@@ -99,30 +99,30 @@ TEST(plan, moves_the_teacher_to_another_process) {
 
 TEST(plan, scales_teachers) {
   const std::string three = "[[roles]]\nkind = \"teacher\"\nnode = \"cloud\"\nreplicas = 3\n";
-  const change_plan p = plan_change(load(cloud() + edge(1)), load(cloud("teacher") + three + edge(1)));
+  const change_plan p = plan_change(load_graph(cloud_with() + edge(1)), load_graph(cloud_with("teacher") + three + edge(1)));
   EXPECT_THAT(texts(p), ElementsAre("start cloud/teacher-1", "start cloud/teacher-2", "start cloud/teacher-3",
                                     "restart cloud/intake", "stop cloud/teacher"));
 }
 
 TEST(plan, refuses_what_only_a_start_takes_in_and_says_so) {
-  const graph now = load(cloud() + edge(1));
-  const change_plan links = plan_change(now, load("[links]\nqueue_limit = 17\n" + cloud() + edge(1)));
-  EXPECT_THAT(links.refusals, Contains(HasSubstr("links.queue_limit: 256 -> 17")));
+  const graph now = load_graph(cloud_with() + edge(1));
+  const change_plan links = plan_change(now, load_graph("[links]\nqueue_limit = 17\n" + cloud_with() + edge(1)));
+  EXPECT_THAT(links.refusals, Contains(HasSubstr("links.queue_limit: 1024 -> 17")));
   const change_plan moved = plan_change(
       now,
-      load(cloud("intake") +
+      load_graph(cloud_with("intake") +
            "[[nodes]]\nname = \"lab\"\nlisten = [\"ipc://lab.sock\"]\n[[roles]]\nkind = \"intake\"\nnode = \"lab\"\n" +
            edge(1)));
   EXPECT_THAT(moved.refusals, Contains(HasSubstr("cloud/intake keeps its state in a folder of node cloud")));
-  const change_plan folder = plan_change(now, load("[intake]\nstate_dir = \"/elsewhere\"\n" + cloud() + edge(1)));
+  const change_plan folder = plan_change(now, load_graph("[intake]\nstate_dir = \"/elsewhere\"\n" + cloud_with() + edge(1)));
   EXPECT_THAT(folder.refusals, Contains(HasSubstr("cloud/intake: intake.state_dir")));
   std::string renamed = edge(1);
   renamed.replace(renamed.find("device_id = 1"), 13, "device_id = 1\nname = \"camera\"");
-  EXPECT_THAT(plan_change(now, load(cloud() + renamed)).refusals,
+  EXPECT_THAT(plan_change(now, load_graph(cloud_with() + renamed)).refusals,
               Contains(HasSubstr("device 1 is edge-1/device and would be edge-1/camera")));
   const change_plan kind = plan_change(
-      load(cloud() + edge(1) + "[[nodes]]\nname = \"x\"\n[[roles]]\nkind = \"teacher\"\nnode = \"x\"\nname = \"a\"\n"),
-      load(cloud() + edge(1) +
+      load_graph(cloud_with() + edge(1) + "[[nodes]]\nname = \"x\"\n[[roles]]\nkind = \"teacher\"\nnode = \"x\"\nname = \"a\"\n"),
+      load_graph(cloud_with() + edge(1) +
            "[[nodes]]\nname = \"x\"\n[[roles]]\nkind = \"device\"\nnode = \"x\"\nname = \"a\"\n"
            "[[roles]]\nkind = \"uplink_filter\"\nnode = \"x\"\n"));
   EXPECT_THAT(kind.refusals, Contains(HasSubstr("x/a is a teacher and would become a device")));
@@ -133,7 +133,7 @@ TEST(role_image, has_every_setting_of_every_role) {
   embedded_options options;
   options.models_dir = "/m";
   options.state_dir = "/s";
-  const graph g = load(embedded_default(options));
+  const graph g = load_graph(embedded_default(options));
   for (const role_spec& role : g.roles) {
     const role_image image = image_of(g, role);
     std::visit(
@@ -147,8 +147,8 @@ TEST(role_image, has_every_setting_of_every_role) {
 }
 
 TEST(control_node, is_that_of_stats_or_else_of_intake) {
-  EXPECT_EQ(control_node(load(cloud() + edge(1))), "cloud");
-  EXPECT_EQ(control_node(load(cloud("stats") + edge(1))), "cloud");
+  EXPECT_EQ(control_node(load_graph(cloud_with() + edge(1))), "cloud");
+  EXPECT_EQ(control_node(load_graph(cloud_with("stats") + edge(1))), "cloud");
 }
 
 }  // namespace

@@ -1,3 +1,13 @@
+# freshet_compile_together(TARGET): with FRESHET_UNITY, several of its sources are one translation unit. Names in
+# unnamed namespaces of one target must differ then.
+function(freshet_compile_together target)
+  if(FRESHET_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    # Types of an unnamed namespace are reported as soon as their file is not the main one.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
+endfunction()
+
 # freshet_library(NAME FOLDER [EXCLUDE folder...] LINK targets...)
 # A library of all .cpp files below FOLDER; header-only while there are none.
 function(freshet_library name folder)
@@ -9,16 +19,18 @@ function(freshet_library name folder)
   if(sources)
     add_library(freshet_${name} STATIC ${sources})
     target_link_libraries(freshet_${name} PUBLIC freshet_options ${ARG_LINK})
+    freshet_compile_together(freshet_${name})
   else()
     add_library(freshet_${name} INTERFACE)
     target_link_libraries(freshet_${name} INTERFACE freshet_options ${ARG_LINK})
   endif()
 endfunction()
 
-# freshet_tests(NAME FOLDER [LABEL label] LINK targets...)
-# One GoogleTest program of all *_test.cpp directly below tests/FOLDER.
+# freshet_tests(NAME FOLDER [LABEL label] [TIMEOUT seconds] [PRECOMPILE headers...] LINK targets...)
+# One GoogleTest program of all *_test.cpp directly below tests/FOLDER. PRECOMPILE: where many files use the same short
+# names, FRESHET_UNITY compiles them apart, and these headers once.
 function(freshet_tests name folder)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "LINK;PRECOMPILE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
   if(NOT sources)
     return()
@@ -31,6 +43,13 @@ function(freshet_tests name folder)
   endif()
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  if(NOT ARG_PRECOMPILE)
+    freshet_compile_together(test_${name})
+  elseif(FRESHET_UNITY)
+    target_precompile_headers(test_${name} PRIVATE ${ARG_PRECOMPILE})
+  endif()
+  # What is measured and shipped is in the libraries; tests themselves need to compile fast.
+  target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(test_${name} PRIVATE FRESHET_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                                   FRESHET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
   gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})

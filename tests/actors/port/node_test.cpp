@@ -25,7 +25,7 @@ std::string unique_name(const std::string& what) {
   return what + "-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
 }
 
-std::string endpoint_of(const std::string& scheme) {
+std::string node_endpoint(const std::string& scheme) {
   if (scheme == "inproc") return "inproc://" + unique_name("node");
   if (scheme == "ipc") return "ipc://" + (std::filesystem::temp_directory_path() / unique_name("freshet")).string();
   return "tcp://127.0.0.1:*";
@@ -47,7 +47,7 @@ rt::node_options device(const std::string& endpoint, rt::core_factory source) {
   return o;
 }
 
-std::unique_ptr<rt::node> started(rt::system& engine, rt::transport& links, rt::node_options o) {
+std::unique_ptr<rt::node> start_node(rt::system& engine, rt::transport& links, rt::node_options o) {
   auto n = rt::node::start(engine, links, std::move(o));
   EXPECT_TRUE(n.ok()) << (n.ok() ? "" : n.err().text());
   return n.ok() ? std::move(n).value() : nullptr;
@@ -61,8 +61,8 @@ class node_links : public ::testing::TestWithParam<std::string> {
 
 TEST_P(node_links, carries_all_messages_in_order_once_both_ways) {
   auto seen = std::make_shared<shared_log>(), answers = std::make_shared<shared_log>();
-  auto far = started(engine, links, cloud(endpoint_of(GetParam()), make_echo(seen)));
-  auto near = started(engine, links, device(far->endpoints().front(), make_source({"cloud", "echo"}, 500, answers)));
+  auto far = start_node(engine, links, cloud(node_endpoint(GetParam()), make_echo(seen)));
+  auto near = start_node(engine, links, device(far->endpoints().front(), make_source({"cloud", "echo"}, 500, answers)));
   ASSERT_TRUE(answers->wait_for(500));
   EXPECT_EQ(seen->all(), counting(1, 500));
   EXPECT_EQ(answers->all(), counting(1, 500));
@@ -85,13 +85,13 @@ TEST_P(node_links, carries_all_messages_in_order_once_both_ways) {
 TEST_P(node_links, goes_on_after_the_listener_was_started_anew) {
   const std::string scheme = GetParam();
   auto seen = std::make_shared<shared_log>(), answers = std::make_shared<shared_log>();
-  auto far = started(engine, links, cloud(endpoint_of(scheme), make_echo(seen)));
+  auto far = start_node(engine, links, cloud(node_endpoint(scheme), make_echo(seen)));
   const std::string endpoint = far->endpoints().front();
-  auto near = started(engine, links, device(endpoint, make_source({"cloud", "echo"}, 1000, answers)));
+  auto near = start_node(engine, links, device(endpoint, make_source({"cloud", "echo"}, 1000, answers)));
   ASSERT_TRUE(answers->wait_for(100));
   far.reset();
   const auto before = seen->size();
-  far = started(engine, links, cloud(endpoint, make_echo(seen)));
+  far = start_node(engine, links, cloud(endpoint, make_echo(seen)));
   ASSERT_NE(far, nullptr);
   // The tail comes in order and once; around the restart the receiver may see some again, since
   // what it had not acknowledged in its former life is sent to the new one.
@@ -108,11 +108,11 @@ TEST_P(node_links, goes_on_after_the_listener_was_started_anew) {
 
 TEST_P(node_links, goes_on_after_the_connecting_node_was_started_anew) {
   auto seen = std::make_shared<shared_log>();
-  auto far = started(engine, links, cloud(endpoint_of(GetParam()), make_echo(seen)));
+  auto far = start_node(engine, links, cloud(node_endpoint(GetParam()), make_echo(seen)));
   const std::string endpoint = far->endpoints().front();
   for (int life = 0; life < 3; ++life) {
     auto answers = std::make_shared<shared_log>();
-    auto near = started(engine, links, device(endpoint, make_source({"cloud", "echo"}, 100, answers)));
+    auto near = start_node(engine, links, device(endpoint, make_source({"cloud", "echo"}, 100, answers)));
     ASSERT_TRUE(answers->wait_for(100)) << "life " << life;
     EXPECT_EQ(answers->all(), counting(1, 100));
   }
@@ -120,17 +120,17 @@ TEST_P(node_links, goes_on_after_the_connecting_node_was_started_anew) {
 
 TEST_P(node_links, a_peer_that_comes_late_is_found) {
   const std::string scheme = GetParam();
-  std::string endpoint = endpoint_of(scheme);
+  std::string endpoint = node_endpoint(scheme);
   if (scheme == "tcp") {
     // A port that is free right now: bound once, let go again.
-    auto probe = started(engine, links, cloud(endpoint, make_echo()));
+    auto probe = start_node(engine, links, cloud(endpoint, make_echo()));
     endpoint = probe->endpoints().front();
   }
   auto answers = std::make_shared<shared_log>();
-  auto near = started(engine, links, device(endpoint, make_source({"cloud", "echo"}, 50, answers)));
+  auto near = start_node(engine, links, device(endpoint, make_source({"cloud", "echo"}, 50, answers)));
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(answers->size(), 0u);
-  auto far = started(engine, links, cloud(endpoint, make_echo()));
+  auto far = start_node(engine, links, cloud(endpoint, make_echo()));
   ASSERT_TRUE(answers->wait_for(50));
   EXPECT_EQ(answers->all(), counting(1, 50));
 }
@@ -146,7 +146,7 @@ TEST(node, roles_of_one_node_reach_each_other_over_the_same_path) {
   o.name = "alone";
   o.roles.push_back({"echo", make_echo(), rt::placement::shared, {}});
   o.roles.push_back({"source", make_source({"alone", "echo"}, 300, answers), rt::placement::shared, {}});
-  auto n = started(engine, links, o);
+  auto n = start_node(engine, links, o);
   ASSERT_TRUE(answers->wait_for(300));
   EXPECT_EQ(answers->all(), counting(1, 300));
   const auto out = n->traffic().sum(rt::direction::out, {"alone", "source"}, {"alone", "echo"});
@@ -178,7 +178,7 @@ TEST(node, refuses_what_cannot_be_right_with_the_value_in_the_error) {
 TEST(node, an_endpoint_in_use_is_an_error_and_nothing_is_left_running) {
   rt::system engine;
   port::zmq_transport links;
-  auto first = started(engine, links, cloud("inproc://" + unique_name("taken"), make_echo()));
+  auto first = start_node(engine, links, cloud("inproc://" + unique_name("taken"), make_echo()));
   auto second = rt::node::start(engine, links, cloud(first->endpoints().front(), make_echo()));
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.err().code, errc::io);
@@ -219,8 +219,8 @@ TEST(node, big_tensors_are_passed_not_copied) {
                      },
                      rt::placement::shared,
                      {}});
-  auto far = started(engine, links, o);
-  auto near = started(engine, links, device(far->endpoints().front(), [=] {
+  auto far = start_node(engine, links, o);
+  auto near = start_node(engine, links, device(far->endpoints().front(), [=] {
                         auto c = std::make_unique<giver_core>();
                         c->what = tensor;
                         return c;
@@ -256,8 +256,8 @@ TEST(node, a_role_that_throws_is_started_anew_and_the_rest_goes_on) {
                        return c;
                      },
                      rt::placement::shared, quick};
-  auto far = started(engine, links, o);
-  auto near = started(engine, links, device(far->endpoints().front(), make_source({"cloud", "echo"}, 100, answers)));
+  auto far = start_node(engine, links, o);
+  auto near = start_node(engine, links, device(far->endpoints().front(), make_source({"cloud", "echo"}, 100, answers)));
   for (int i = 0; i < 4000 && (answers->size() == 0 || answers->all().back() != 100); ++i)
     std::this_thread::sleep_for(5ms);
   EXPECT_EQ(answers->all().back(), 100u);
@@ -293,7 +293,7 @@ TEST(node, a_role_that_does_not_stop_is_named_and_the_stop_is_bounded) {
                        },
                        rt::placement::own_thread,
                        {}});
-    auto n = started(engine, links, o);
+    auto n = start_node(engine, links, o);
     ASSERT_TRUE(entered->wait(20s));
     // Port and supervisor answer for the node; the role itself does not.
     EXPECT_TRUE(n->answers(20s));
@@ -331,7 +331,7 @@ TEST(node, does_not_answer_while_what_runs_its_supervisor_is_blocked) {
                      },
                      rt::placement::shared,
                      {}});
-  auto n = started(engine, links, o);
+  auto n = start_node(engine, links, o);
   ASSERT_TRUE(entered->wait(20s));
   EXPECT_FALSE(n->answers(50ms));
   release->store(true);
@@ -343,8 +343,8 @@ TEST(node, a_hundred_lives_of_two_nodes_end_without_a_hang) {
   port::zmq_transport links;
   for (int life = 0; life < 100; ++life) {
     auto answers = std::make_shared<shared_log>();
-    auto far = started(engine, links, cloud("inproc://cycle", make_echo()));
-    auto near = started(engine, links, device("inproc://cycle", make_source({"cloud", "echo"}, 3, answers)));
+    auto far = start_node(engine, links, cloud("inproc://cycle", make_echo()));
+    auto near = start_node(engine, links, device("inproc://cycle", make_source({"cloud", "echo"}, 3, answers)));
     if (life % 2 == 0) {
       ASSERT_TRUE(answers->wait_for(3)) << life;
     }
@@ -358,8 +358,8 @@ TEST(node, whole_systems_come_and_go) {
   for (int life = 0; life < 20; ++life) {
     rt::system engine;
     port::zmq_transport links;
-    auto far = started(engine, links, cloud("inproc://cycle", make_echo()));
-    auto near = started(engine, links, device("inproc://cycle", make_source({"cloud", "echo"}, 3, std::make_shared<shared_log>())));
+    auto far = start_node(engine, links, cloud("inproc://cycle", make_echo()));
+    auto near = start_node(engine, links, device("inproc://cycle", make_source({"cloud", "echo"}, 3, std::make_shared<shared_log>())));
   }
 }
 
@@ -368,8 +368,8 @@ TEST(node, idles_without_burning_a_core) {
   rt::system engine;
   port::zmq_transport links;
   auto answers = std::make_shared<shared_log>();
-  auto far = started(engine, links, cloud("tcp://127.0.0.1:*", make_echo()));
-  auto near = started(engine, links, device(far->endpoints().front(), make_source({"cloud", "echo"}, 5, answers)));
+  auto far = start_node(engine, links, cloud("tcp://127.0.0.1:*", make_echo()));
+  auto near = start_node(engine, links, device(far->endpoints().front(), make_source({"cloud", "echo"}, 5, answers)));
   ASSERT_TRUE(answers->wait_for(5));
   auto used = [] {
     rusage u{};

@@ -37,7 +37,7 @@ result<scenes::example> one_object(rng& random) {
   return e;
 }
 
-pretrain_options quick() {
+pretrain_options quick_pretraining() {
   pretrain_options o;
   o.batch_pictures = 16;
   o.learning_rate = 1e-2;
@@ -70,7 +70,7 @@ TEST(pretrain, learns_to_name_colours) {
   double first_loss = 0;
   std::int64_t reports = 0;
   constexpr std::int64_t steps = 220;
-  const auto done = pretrain(m, *text, one_object, quick(), until(steps), [&](const pretrain_progress& p) {
+  const auto done = pretrain(m, *text, one_object, quick_pretraining(), until(steps), [&](const pretrain_progress& p) {
     EXPECT_EQ(p.step, ++reports);
     if (p.step == 1) first_loss = p.loss;
     EXPECT_EQ(p.pictures, 16 * p.step);
@@ -90,7 +90,7 @@ TEST(pretrain, learns_to_name_colours) {
 TEST(pretrain, repeats_by_steps_and_seed) {
   const auto run = [](std::uint64_t seed) {
     model::llava m = fresh();
-    pretrain_options o = quick();
+    pretrain_options o = quick_pretraining();
     o.seed = seed;
     EXPECT_TRUE(pretrain(m, *words(), one_object, o, until(4), silent).ok());
     return m.base_hash();
@@ -108,7 +108,7 @@ TEST(pretrain, names_a_picture_of_another_size) {
     e.picture = scenes::resize(e.picture, tiny_side, tiny_side + 4);
     return e;
   };
-  const auto done = pretrain(m, *words(), wrong, quick(), until(2), silent);
+  const auto done = pretrain(m, *words(), wrong, quick_pretraining(), until(2), silent);
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.err().code, errc::shape_mismatch);
   EXPECT_NE(done.err().context.find("16x20"), std::string::npos) << done.err().text();
@@ -121,7 +121,7 @@ TEST(pretrain, names_a_picture_of_another_size) {
 TEST(pretrain, hands_on_the_error_of_a_draw) {
   model::llava m = fresh();
   const auto broken = [](rng&) -> result<scenes::example> { return error{errc::io, "disk gone"}; };
-  const auto done = pretrain(m, *words(), broken, quick(), until(2), silent);
+  const auto done = pretrain(m, *words(), broken, quick_pretraining(), until(2), silent);
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.err(), (error{errc::io, "disk gone"}));
 }
@@ -133,7 +133,7 @@ TEST(pretrain, ends_when_nothing_is_asked) {
     e.questions.clear();
     return e;
   };
-  const auto done = pretrain(m, *words(), mute, quick(), until(2), silent);
+  const auto done = pretrain(m, *words(), mute, quick_pretraining(), until(2), silent);
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.err().code, errc::invalid_argument);
 }
@@ -143,7 +143,7 @@ TEST(pretrain, ends_when_gradients_stay_infinite) {
   m.weights().at("language_model.model.norm.weight").fill_(std::numeric_limits<float>::infinity());
   std::int64_t steps = 0;
   const auto done =
-      pretrain(m, *words(), one_object, quick(), until(1000), [&](const pretrain_progress& p) { steps = p.step; });
+      pretrain(m, *words(), one_object, quick_pretraining(), until(1000), [&](const pretrain_progress& p) { steps = p.step; });
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.err().code, errc::internal);
   EXPECT_LT(steps, 30);
@@ -152,7 +152,7 @@ TEST(pretrain, ends_when_gradients_stay_infinite) {
 TEST(pretrain, takes_no_step_when_time_is_up) {
   model::llava m = fresh();
   const std::uint64_t before = m.base_hash();
-  EXPECT_TRUE(pretrain(m, *words(), one_object, quick(), [](std::int64_t) { return 1.0; }, silent).ok());
+  EXPECT_TRUE(pretrain(m, *words(), one_object, quick_pretraining(), [](std::int64_t) { return 1.0; }, silent).ok());
   EXPECT_EQ(m.base_hash(), before);
 }
 
@@ -163,7 +163,7 @@ TEST(measure_accuracy, counts_whole_answers_of_any_length) {
     return e;
   };
   model::llava m = fresh();
-  ASSERT_TRUE(pretrain(m, *words(), recite, quick(), until(60), silent).ok());
+  ASSERT_TRUE(pretrain(m, *words(), recite, quick_pretraining(), until(60), silent).ok());
   rng random(1);
   std::vector<scenes::example> examples;
   for (int i = 0; i < 10; ++i) examples.push_back(recite(random).value());

@@ -23,7 +23,7 @@ model::vision_config eyes() {
   return v;
 }
 
-std::shared_ptr<const model::word_tokenizer> words() {
+std::shared_ptr<const model::word_tokenizer> rehearsal_words() {
   return model::word_tokenizer::make({"what", "is", "it", "red", "blue"}).value();
 }
 
@@ -43,15 +43,15 @@ TEST(rehearsal, comes_back_as_one_sample_a_question) {
   const test::temporary_folder folder;
   const auto given = examples();
   ASSERT_TRUE(save_rehearsal(folder.path(), given, eyes()).ok());
-  const auto samples = load_rehearsal(folder.path(), eyes(), *words()).value();
+  const auto samples = load_rehearsal(folder.path(), eyes(), *rehearsal_words()).value();
   ASSERT_EQ(samples.size(), 3U);
   std::size_t at = 0;
   for (const auto& e : given) {
     const auto patches = model::cut_patches(e.picture.rgb.data(), 8, 4);
     for (const auto& q : e.questions) {
       const labelled_sample& s = *samples[at++];
-      EXPECT_EQ(s.prompt, prompt_tokens(*words(), q.question));
-      EXPECT_EQ(s.answer, answer_tokens(*words(), q.answer));
+      EXPECT_EQ(s.prompt, prompt_tokens(*rehearsal_words(), q.question));
+      EXPECT_EQ(s.answer, answer_tokens(*rehearsal_words(), q.answer));
       EXPECT_EQ(s.positions, (std::vector<std::int64_t>{0, 1, 2, 3}));
       ASSERT_EQ(s.patches.bytes(), patches.size());
       EXPECT_EQ(std::memcmp(s.patches.data(), patches.data(), patches.size()), 0);
@@ -62,7 +62,7 @@ TEST(rehearsal, comes_back_as_one_sample_a_question) {
 
 TEST(rehearsal, a_folder_without_one_gives_none) {
   const test::temporary_folder folder;
-  EXPECT_TRUE(load_rehearsal(folder.path(), eyes(), *words())->empty());
+  EXPECT_TRUE(load_rehearsal(folder.path(), eyes(), *rehearsal_words())->empty());
 }
 
 TEST(rehearsal, refuses_pictures_of_another_size) {
@@ -73,7 +73,7 @@ TEST(rehearsal, refuses_pictures_of_another_size) {
   ASSERT_TRUE(save_rehearsal(folder.path(), examples(), eyes()).ok());
   model::vision_config other = eyes();
   other.patch_size = 2;
-  EXPECT_EQ(load_rehearsal(folder.path(), other, *words()).err().code, errc::shape_mismatch);
+  EXPECT_EQ(load_rehearsal(folder.path(), other, *rehearsal_words()).err().code, errc::shape_mismatch);
 }
 
 TEST(rehearsal, refuses_questions_of_another_form) {
@@ -83,7 +83,7 @@ TEST(rehearsal, refuses_questions_of_another_form) {
         "[[0.5, \"what\", \"red\"]]", "[[0, \"\", \"red\"]]", "[[0, \"what\", 7]]", "[[0, \"what\", \"red\"]"}) {
     const test::temporary_folder folder;
     ASSERT_TRUE(model::write_safetensors(folder / rehearsal_file, {{"patches", patches}}, {{"questions", questions}}).ok());
-    const auto read = load_rehearsal(folder.path(), eyes(), *words());
+    const auto read = load_rehearsal(folder.path(), eyes(), *rehearsal_words());
     ASSERT_FALSE(read.ok()) << questions;
     EXPECT_EQ(read.err().code, errc::corrupt) << questions;
     EXPECT_NE(read.err().context.find(rehearsal_file), std::string::npos);
@@ -97,7 +97,7 @@ TEST(rehearsal, refuses_a_file_cut_anywhere) {
   const std::string whole{std::istreambuf_iterator<char>(in), {}};
   for (std::size_t size = 0; size < whole.size(); size += size < 40 ? 1 : 41) {
     folder.write(rehearsal_file, whole.substr(0, size));
-    EXPECT_FALSE(load_rehearsal(folder.path(), eyes(), *words()).ok()) << size;
+    EXPECT_FALSE(load_rehearsal(folder.path(), eyes(), *rehearsal_words()).ok()) << size;
   }
 }
 

@@ -21,7 +21,7 @@ using ::testing::Not;
 constexpr dtype all_dtypes[] = {dtype::u8,  dtype::i8,   dtype::i16, dtype::i32, dtype::i64,
                                 dtype::f16, dtype::bf16, dtype::f32, dtype::f64};
 
-fs::path fixture(const std::string& name) { return fs::path(FRESHET_TEST_DATA) / "hf" / name; }
+fs::path safetensors_fixture(const std::string& name) { return fs::path(FRESHET_TEST_DATA) / "hf" / name; }
 
 // A folder that is gone after the test.
 class scratch {
@@ -96,13 +96,13 @@ TEST(safetensors_test, reads_a_file_built_by_hand) {
 }
 
 TEST(safetensors_test, the_original_files_read_to_their_published_numbers) {
-  const auto model = safetensors_file::open(fixture("llava_clip_llama/model.safetensors"));
+  const auto model = safetensors_file::open(safetensors_fixture("llava_clip_llama/model.safetensors"));
   ASSERT_TRUE(model.ok()) << model.err().text();
   EXPECT_EQ(model->tensors().size(), 80u);
   std::size_t parameters = 0;
   for (const auto& entry : model->tensors()) parameters += model->get(entry.name)->items();
   EXPECT_EQ(parameters, 106928u);  // both as in the fixture's README
-  const auto inputs = safetensors_file::open(fixture("llama/inputs.safetensors"));
+  const auto inputs = safetensors_file::open(safetensors_fixture("llama/inputs.safetensors"));
   ASSERT_TRUE(inputs.ok()) << inputs.err().text();
   const auto ids = inputs->get("single.input_ids");
   ASSERT_TRUE(ids.ok());
@@ -113,11 +113,11 @@ TEST(safetensors_test, the_original_files_read_to_their_published_numbers) {
 TEST(safetensors_test, rewriting_an_original_file_gives_its_bytes_again) {
   for (const char* name :
        {"llava_clip_llama/model.safetensors", "llava_clip_llama/inputs.safetensors", "llama/expected.safetensors"}) {
-    const auto file = safetensors_file::open(fixture(name));
+    const auto file = safetensors_file::open(safetensors_fixture(name));
     ASSERT_TRUE(file.ok()) << file.err().text();
     const auto again = encode_safetensors(tensors_of(*file), file->metadata());
     ASSERT_TRUE(again.ok()) << again.err().text();
-    EXPECT_TRUE(std::string(again->begin(), again->end()) == bytes_of(fixture(name))) << name;
+    EXPECT_TRUE(std::string(again->begin(), again->end()) == bytes_of(safetensors_fixture(name))) << name;
   }
 }
 
@@ -426,7 +426,7 @@ TEST_F(checkpoint_test, bad_indices_are_named) {
 }
 
 TEST(checkpoint_fixture, a_published_folder_opens) {
-  const auto opened = checkpoint::open(fixture("llama"));
+  const auto opened = checkpoint::open(safetensors_fixture("llama"));
   ASSERT_TRUE(opened.ok()) << opened.err().text();
   EXPECT_EQ(opened->names().size(), 21u);
   const auto lm_head = opened->get("lm_head.weight");

@@ -11,7 +11,7 @@
 namespace freshet::scenes {
 namespace {
 
-image random_image(int width, int height, std::uint64_t seed) {
+image noise_image(int width, int height, std::uint64_t seed) {
   rng random(seed);
   image out(width, height);
   for (auto& v : out.rgb) v = static_cast<std::uint8_t>(random.below(256));
@@ -34,7 +34,7 @@ double area_average(const image& in, int width, int height, int x, int y, int c)
 }
 
 TEST(image_resize, shrinking_is_the_area_average) {
-  const image in = random_image(17, 11, 1);
+  const image in = noise_image(17, 11, 1);
   for (const auto& [w, h] : {std::pair{5, 4}, std::pair{16, 3}, std::pair{1, 1}, std::pair{17, 10}}) {
     const image out = resize(in, w, h);
     ASSERT_EQ(out.width, w);
@@ -59,9 +59,9 @@ TEST(image_resize, growing_keeps_a_linear_ramp_linear) {
 }
 
 TEST(image_resize, same_size_and_single_pixels) {
-  const image in = random_image(9, 9, 2);
+  const image in = noise_image(9, 9, 2);
   EXPECT_EQ(resize(in, 9, 9), in);
-  const image dot = random_image(1, 1, 3);
+  const image dot = noise_image(1, 1, 3);
   const image grown = resize(dot, 5, 7);
   for (int y = 0; y < 7; ++y)
     for (int x = 0; x < 5; ++x) EXPECT_TRUE(std::equal(dot.at(0, 0), dot.at(0, 0) + 3, grown.at(x, y)));
@@ -97,7 +97,7 @@ TEST(gaussian_blur, leaves_flat_pictures_and_zero_sigma) {
   const image before = flat;
   gaussian_blur(flat, 3.0F);
   EXPECT_EQ(flat, before);
-  image noisy = random_image(6, 6, 4);
+  image noisy = noise_image(6, 6, 4);
   const image untouched = noisy;
   gaussian_blur(noisy, 0.0F);
   EXPECT_EQ(noisy, untouched);

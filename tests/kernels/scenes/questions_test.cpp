@@ -64,7 +64,7 @@ struct world {
   question_style style;
 };
 
-world plain() { return {}; }
+world plain_world() { return {}; }
 world semantic() {
   world w;
   w.scenes.new_shapes = 0.6;
@@ -79,7 +79,7 @@ world four_objects() {
 }
 
 class questions : public ::testing::TestWithParam<world (*)()> {};
-INSTANTIATE_TEST_SUITE_P(worlds, questions, ::testing::Values(&plain, &semantic, &four_objects));
+INSTANTIATE_TEST_SUITE_P(worlds, questions, ::testing::Values(&plain_world, &semantic, &four_objects));
 
 TEST_P(questions, every_answer_is_what_one_sees) {
   const world w = GetParam()();

@@ -59,12 +59,12 @@ class fake_stats {
   std::thread thread_;
 };
 
-parcel snapshot(const parcel& request, const std::string& json) {
+parcel snapshot(const parcel& request, const std::string& text) {
   parcel p;
   p.head.from = request.head.to;
   p.head.to = request.head.from;
   p.head.life = epoch(7);
-  p.body = topology::stats_snapshot{1, json};
+  p.body = topology::stats_snapshot{1, text};
   return p;
 }
 

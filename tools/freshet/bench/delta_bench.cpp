@@ -18,7 +18,7 @@
 namespace freshet::cli {
 namespace {
 
-constexpr std::size_t rounds = 3;
+constexpr std::size_t codec_rounds = 3;
 
 /// Keeps a result from being optimised away.
 volatile double sink_of_results = 0;
@@ -67,7 +67,7 @@ result<std::vector<comparison>> bench_delta(const progress_text& progress) {
     };
     // What was encoded and applied once above cannot fail on the same bytes.
     const turns encoding = in_turns(
-        rounds,
+        codec_rounds,
         [&] {
           return megabytes / seconds_of([&] {
                    const auto again = codec->encode(request);
@@ -77,7 +77,7 @@ result<std::vector<comparison>> bench_delta(const progress_text& progress) {
         },
         copied);
     const turns decoding = in_turns(
-        rounds,
+        codec_rounds,
         [&] {
           return megabytes / seconds_of([&] {
                    const auto applied = delta::apply_update(payload, c.parts, target.data());

@@ -25,7 +25,7 @@
 namespace freshet::cli {
 namespace {
 
-constexpr std::size_t rounds = 3;
+constexpr std::size_t training_rounds = 3;
 constexpr std::size_t teacher_words = 8;        // top-k logits of a label
 constexpr double budget_share = 0.08;           // of the fp16 update
 const topology::address teacher{"bench", "teacher"};
@@ -109,11 +109,11 @@ result<topology::labelled_batch> equal_samples(const actors::loaded_model& stude
     label.answer = *s.answer;
     label.confidence = 0.9F;
     label.answer_tokens = distill::answer_tokens(*student.words, *s.answer);
-    for (const std::int32_t right : label.answer_tokens) {
-      label.topk_ids.push_back(right);
+    for (const std::int32_t wanted : label.answer_tokens) {
+      label.topk_ids.push_back(wanted);
       label.topk_logits.push_back(std::log(0.9F));
       for (std::int32_t id = 0; label.topk_ids.size() % teacher_words != 0; ++id) {
-        if (id == right) continue;
+        if (id == wanted) continue;
         label.topk_ids.push_back(id);
         label.topk_logits.push_back(std::log(0.01F));
       }
@@ -265,11 +265,11 @@ class bare_loop {
     const at::Tensor hidden = distill::label_hidden(student_, student_.visual_tokens(batch_.visual), batch_);
     const at::Tensor logits = student_.logits(hidden);
     const at::Tensor all = at::log_softmax(logits, 1);
-    const at::Tensor right = -all.gather(1, batch_.labels.unsqueeze(1)).squeeze(1);
+    const at::Tensor wanted = -all.gather(1, batch_.labels.unsqueeze(1)).squeeze(1);
     const at::Tensor rest = at::logsumexp(all.scatter(1, ids_, -1e30), {1}, true);
     const at::Tensor said = at::log_softmax(at::cat({all.gather(1, ids_), rest}, 1) / t, 1);
     const at::Tensor apart = (teacher_.exp() * (teacher_ - said)).sum(1);
-    at::Tensor loss = ((settings_.terms.pseudo_label * right + settings_.terms.logit_kd * t * t * apart) * weights_).sum() /
+    at::Tensor loss = ((settings_.terms.pseudo_label * wanted + settings_.terms.logit_kd * t * t * apart) * weights_).sum() /
                       weights_.sum();
     at::Tensor moved = at::zeros({});
     for (std::size_t i = 0; i < parameters_.size(); ++i) moved = moved + (parameters_[i] - start_[i]).square().sum();
@@ -324,9 +324,9 @@ result<std::vector<comparison>> bench_distillation(const std::string& student, c
   std::optional<error> failed;
   std::size_t turn = 0;
   const turns t = in_turns(
-      rounds,
+      training_rounds,
       [&] {
-        progress("distillation: turn " + std::to_string(++turn) + " of " + std::to_string(rounds + 1));
+        progress("distillation: turn " + std::to_string(++turn) + " of " + std::to_string(training_rounds + 1));
         const auto seconds = engine->run();
         if (!seconds.ok()) {
           if (!failed) failed = seconds.err();

@@ -36,7 +36,7 @@ struct node_link::load {
 
 namespace {
 
-constexpr auto patience = std::chrono::seconds(20);
+constexpr auto node_patience = std::chrono::seconds(20);
 using kind = node_link::load::kind;
 
 class bench_role : public actors::role_core {
@@ -159,7 +159,7 @@ result<double> node_link::flood(std::chrono::milliseconds time) {
   load_->begin(load::kind::flood);
   load_->end = clock::now() + time;
   const bool done =
-      load_->changed.wait_for(lock, time + patience, [&] { return load_->all_sent && load_->arrived == load_->sent; });
+      load_->changed.wait_for(lock, time + node_patience, [&] { return load_->all_sent && load_->arrived == load_->sent; });
   load_->what = load::kind::idle;
   if (!done || load_->arrived < 2) {
     return error{errc::timeout, std::to_string(load_->arrived) + " of " + std::to_string(load_->sent) + " messages arrived"};
@@ -171,7 +171,7 @@ result<std::vector<double>> node_link::ping(std::size_t count) {
   std::unique_lock lock(load_->mutex);
   load_->begin(load::kind::ping);
   load_->count = count;
-  const bool done = load_->changed.wait_for(lock, patience, [&] { return load_->all_sent; });
+  const bool done = load_->changed.wait_for(lock, node_patience, [&] { return load_->all_sent; });
   load_->what = load::kind::idle;
   if (!done || load_->times.size() != count) {
     return error{errc::timeout, std::to_string(load_->times.size()) + " of " + std::to_string(count) + " messages arrived"};

@@ -16,7 +16,7 @@
 namespace freshet::cli {
 namespace {
 
-constexpr std::size_t rounds = 3;
+constexpr std::size_t scan_rounds = 3;
 // Far beyond a second-level cache, and beyond what one tenant keeps of a shared last-level one.
 constexpr std::size_t score_bytes = std::size_t{128} << 20;
 constexpr std::size_t feature_width = 1024;     // a CLIP tower's
@@ -85,7 +85,7 @@ std::vector<comparison> bench_scores(const progress_text& progress) {
     progress(std::string("scores: ") + s.name);
     const double gigabytes = static_cast<double>(s.read * sizeof(float)) / 1e9;
     const turns t = in_turns(
-        rounds,
+        scan_rounds,
         [&] {
           const double seconds = seconds_of(s.run);
           sink_of_results = static_cast<double>(out.front());

@@ -15,7 +15,7 @@
 namespace freshet::cli {
 namespace {
 
-constexpr std::size_t rounds = 3;
+constexpr std::size_t link_rounds = 3;
 constexpr auto flood_time = std::chrono::milliseconds(400);
 constexpr std::size_t pings = 500;
 
@@ -86,13 +86,13 @@ result<std::vector<comparison>> bench_wire(rt::system& engine, rt::transport& li
       };
       progress("links: " + what + ", messages");
       const turns rate = in_turns(
-          rounds, [&] { return failed ? 1.0 : figure(ours->flood(flood_time)); },
+          link_rounds, [&] { return failed ? 1.0 : figure(ours->flood(flood_time)); },
           [&] { return failed ? 1.0 : figure(bare.flood(flood_time)); });
       progress("links: " + what + ", latency");
       latencies mine;
       latencies other;
       const turns half = in_turns(
-          rounds, [&] { return failed ? 1.0 : once(mine, ours->ping(pings)); },
+          link_rounds, [&] { return failed ? 1.0 : once(mine, ours->ping(pings)); },
           [&] { return failed ? 1.0 : once(other, bare.ping(pings)); });
       if (failed) return error{failed->code, what + ": " + failed->context};
       std::vector<double> ratios;

@@ -24,6 +24,7 @@
 #include "tools/freshet/bench/adapt_run.hpp"
 #include "tools/freshet/bench/policies.hpp"
 #include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/failure.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/process_signals.hpp"
 
@@ -103,20 +104,15 @@ class status_line {
   bool tty_;
 };
 
-int fail(const error& why) {
-  std::cerr << "freshet bench adapt: " << why.text() << '\n';
-  return exit_failed;
-}
-
 int run_adapt(adapt_command& command) {
   if (command.plan.phases.empty()) {
     auto phases = default_phases(command.plan.data);
-    if (!phases.ok()) return fail(phases.err());
+    if (!phases.ok()) return failed("bench adapt", phases.err());
     command.plan.phases = *phases;
   }
   if (!command.settings_file.empty()) {
     auto text = config::read_text_file(command.settings_file);
-    if (!text.ok()) return fail(text.err());
+    if (!text.ok()) return failed("bench adapt", text.err());
     command.plan.extra_toml = *text;
   }
   std::vector<std::uint64_t> seeds;
@@ -129,7 +125,7 @@ int run_adapt(adapt_command& command) {
     }
     for (const std::string& name : command.policy_names) {
       auto found = find_policy(name);
-      if (!found.ok()) return fail(found.err());
+      if (!found.ok()) return failed("bench adapt", found.err());
       jobs.push_back({*found, seed});
     }
   }
@@ -175,10 +171,10 @@ int run_adapt(adapt_command& command) {
   std::vector<adapt_outcome> finished;
   for (const auto& o : outcomes) {
     if (!o) continue;
-    if (!o->ok()) return fail(o->err());
+    if (!o->ok()) return failed("bench adapt", o->err());
     finished.push_back(**o);
   }
-  if (finished.size() != jobs.size()) return fail(error{errc::cancelled, "not all runs were finished"});
+  if (finished.size() != jobs.size()) return failed("bench adapt", error{errc::cancelled, "not all runs were finished"});
 
   const auto report = adapt_json(command.plan, seeds, finished);
   if (command.json_to_stdout) {
@@ -187,11 +183,11 @@ int run_adapt(adapt_command& command) {
     std::cout << adapt_table(report);
   }
   if (!command.json_file.empty()) {
-    if (const auto written = write_text(command.json_file, report.dump(2) + "\n"); !written.ok()) return fail(written.err());
+    if (const auto written = write_text(command.json_file, report.dump(2) + "\n"); !written.ok()) return failed("bench adapt", written.err());
   }
   if (!command.plot_file.empty()) {
     const std::string plot = adapt_plot(command.plan, finished);
-    if (const auto written = write_text(command.plot_file, plot); !written.ok()) return fail(written.err());
+    if (const auto written = write_text(command.plot_file, plot); !written.ok()) return failed("bench adapt", written.err());
   }
   return exit_ok;
 }

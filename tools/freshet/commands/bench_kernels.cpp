@@ -11,6 +11,7 @@
 
 #include "tools/freshet/bench/kernels_bench.hpp"
 #include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/failure.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/paths.hpp"
 
@@ -21,11 +22,6 @@ struct kernels_command {
   std::string json_file;
   std::string models;
 };
-
-int fail(const error& why) {
-  std::cerr << "freshet bench kernels: " << why.text() << '\n';
-  return exit_failed;
-}
 
 result<std::vector<comparison>> measure(const kernels_command& command) {
   const bool tty = ::isatty(STDERR_FILENO) == 1;
@@ -49,11 +45,11 @@ result<std::vector<comparison>> measure(const kernels_command& command) {
 
 int run_kernels(const kernels_command& command) {
   const auto lines = measure(command);
-  if (!lines.ok()) return fail(lines.err());
+  if (!lines.ok()) return failed("bench kernels", lines.err());
   std::cout << comparison_table("One core; medians of turns A B A B; ratio = ours / reference, turn by turn", *lines);
   if (!command.json_file.empty()) {
     const auto written = write_file(command.json_file, comparison_json("kernels", *lines).dump(2) + "\n");
-    if (!written.ok()) return fail(written.err());
+    if (!written.ok()) return failed("bench kernels", written.err());
   }
   return exit_ok;
 }

@@ -13,16 +13,12 @@
 #include "actors/rt/system.hpp"
 #include "tools/freshet/bench/wire_bench.hpp"
 #include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/failure.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/paths.hpp"
 
 namespace freshet::cli {
 namespace {
-
-int fail(const error& why) {
-  std::cerr << "freshet bench wire: " << why.text() << '\n';
-  return exit_failed;
-}
 
 int run_wire(const std::string& json_file) {
   const bool tty = ::isatty(STDERR_FILENO) == 1;
@@ -36,12 +32,12 @@ int run_wire(const std::string& json_file) {
   port::zmq_transport links;
   const auto lines = bench_wire(engine, links, progress);
   if (tty) std::cerr << "\r\033[K" << std::flush;
-  if (!lines.ok()) return fail(lines.err());
+  if (!lines.ok()) return failed("bench wire", lines.err());
   std::cout << comparison_table("Role to role on two nodes of this process; medians of turns A B A B; ratio = ours / reference",
                                 *lines);
   if (!json_file.empty()) {
     const auto written = write_file(json_file, comparison_json("wire", *lines).dump(2) + "\n");
-    if (!written.ok()) return fail(written.err());
+    if (!written.ok()) return failed("bench wire", written.err());
   }
   return exit_ok;
 }

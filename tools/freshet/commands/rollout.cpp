@@ -23,8 +23,8 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-constexpr milliseconds answer_patience{5000};
-constexpr milliseconds look_every{300};
+constexpr milliseconds asking_patience{5000};
+constexpr milliseconds ask_again_every{300};
 constexpr milliseconds rollback_patience{120'000};
 
 struct rollout_command_options {
@@ -53,7 +53,7 @@ void show(const json& versions, bool as_json) {
 int versions(const rollout_command_options& options) {
   auto client = reach(options);
   if (!client) return report(client.err());
-  const auto now = client->ask("versions", json::object(), answer_patience);
+  const auto now = client->ask("versions", json::object(), asking_patience);
   if (!now) return report(now.err());
   show(*now, options.as_json);
   return exit_ok;
@@ -73,7 +73,7 @@ int pin(const rollout_command_options& options) {
   }
   auto client = reach(options);
   if (!client) return report(client.err());
-  const auto now = client->once("pin", request, answer_patience);
+  const auto now = client->once("pin", request, asking_patience);
   if (!now) return report(now.err());
   if (options.as_json)
     show(*now, true);
@@ -90,7 +90,7 @@ int rollback(const rollout_command_options& options) {
   const passwd* user = ::getpwuid(::getuid());
   json request{{"who", user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())}};
   if (options.version) request["version"] = *options.version;
-  auto now = client->once("rollback", request, answer_patience);
+  auto now = client->once("rollback", request, asking_patience);
   if (!now) return report(now.err());
   const auto until = std::chrono::steady_clock::now() + rollback_patience;
   while (now->value("step", "") == "returning") {
@@ -98,8 +98,8 @@ int rollback(const rollout_command_options& options) {
       std::cerr << "freshet: the rollback is still under way; `freshet versions` tells how it ends\n";
       return exit_failed;
     }
-    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(look_every).count()));
-    now = client->ask("versions", json::object(), answer_patience);
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(ask_again_every).count()));
+    now = client->ask("versions", json::object(), asking_patience);
     if (!now) return report(now.err());
   }
   const json last = now->value("last_rollback", json::object());

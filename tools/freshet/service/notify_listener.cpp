@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t longest_notification = std::size_t{64} << 10U;
 
-error system_error(const std::string& what) { return error{errc::io, what + ": " + std::strerror(errno)}; }
+error listener_error(const std::string& what) { return error{errc::io, what + ": " + std::strerror(errno)}; }
 
 /// Whom the kernel says that the message is from.
 pid_t sender_of(msghdr& message) {
@@ -46,7 +46,7 @@ std::optional<std::string> notification::value(const std::string& name) const {
 result<notify_listener> notify_listener::open(const std::string& path) {
   FRESHET_TRY_ASSIGN(const unix_address address, unix_address_of(path));
   const int file = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (file < 0) return system_error(path);
+  if (file < 0) return listener_error(path);
   notify_listener made(file, path);
   ::unlink(path.c_str());
   const mode_t before = ::umask(0177);
@@ -54,9 +54,9 @@ result<notify_listener> notify_listener::open(const std::string& path) {
   const int failure = errno;
   ::umask(before);
   errno = failure;
-  if (bound != 0) return system_error(path);
+  if (bound != 0) return listener_error(path);
   const int on = 1;
-  if (::setsockopt(file, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) return system_error(path);
+  if (::setsockopt(file, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) return listener_error(path);
   return made;
 }
 

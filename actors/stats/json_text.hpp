@@ -1,0 +1,15 @@
+// A JSON document as one line of valid UTF-8: what is none (names from outside) is replaced, never thrown at.
+// Pure function.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace freshet::actors {
+
+[[nodiscard]] inline std::string text_of(const nlohmann::json& document) {
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace freshet::actors
