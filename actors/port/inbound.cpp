@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "topology/wire/bundle.hpp"
 #include "topology/wire/codec.hpp"
 
 namespace freshet::port {
@@ -54,26 +55,46 @@ void inbound::register_role(const std::string& role, receiver to) {
 
 inbound::consequence inbound::take(received message, const std::string& node, const std::string& sender,
                                    time_point now) {
+  consequence all;
   if (conduct_.is_cut_off(sender, now)) {
     setup_.traffic->update_faults([](rt::port_faults& f) { ++f.cut_off; });
-    return {};
-  }
-  if (message.too_many_frames) {
+  } else if (message.too_many_frames) {
     malformed(sender, "more than " + std::to_string(setup_.limits.wire.frames) + " frames", now);
-    return {};
+  } else if (message.frames.size() == 1 && topology::is_bundle(message.frames.front())) {
+    take_bundle(message, node, sender, now, all);
+  } else {
+    take_parcel(message.frames, message.wire_bytes, node, sender, now, all);
   }
-  auto decoded = topology::decode(message.frames, setup_.limits.wire);
-  if (!decoded) return not_understood(message, decoded.err(), node, sender, now);
+  return all;
+}
+
+void inbound::take_bundle(const received& message, const std::string& node, const std::string& sender, time_point now,
+                          consequence& so_far) {
+  const auto parcels = topology::split_bundle(message.frames.front(), setup_.limits.wire);
+  if (!parcels) return malformed(sender, parcels.err().text(), now);
+  // What the bundle itself adds goes to its first parcel's account.
+  std::uint64_t added = message.wire_bytes;
+  for (const auto& frames : *parcels) added -= topology::bytes_in_bundle(frames);
+  for (const auto& frames : *parcels) {
+    if (conduct_.is_cut_off(sender, now)) {
+      setup_.traffic->update_faults([](rt::port_faults& f) { ++f.cut_off; });
+      continue;
+    }
+    take_parcel(frames, topology::bytes_in_bundle(frames) + std::exchange(added, 0), node, sender, now, so_far);
+  }
+}
+
+void inbound::take_parcel(const std::vector<host_tensor>& frames, std::uint64_t bytes, const std::string& node,
+                          const std::string& sender, time_point now, consequence& so_far) {
+  auto decoded = topology::decode(frames, setup_.limits.wire);
+  if (!decoded) return not_understood(frames, decoded.err(), node, sender, now, so_far);
   auto p = std::move(decoded).value();
   const bool own_word = identity_holds(p.head, node) &&
                         (!setup_.known || setup_.known->may_say(p.head.from, p.head.to, p.body));
-  if (!own_word) {
-    not_its_own(sender, now);
-    return {};
-  }
-  setup_.traffic->count(rt::direction::in, node, p.head.from, p.head.to, message.wire_bytes);
+  if (!own_word) return not_its_own(sender, now);
+  setup_.traffic->count(rt::direction::in, node, p.head.from, p.head.to, bytes);
   deliver(std::move(p), now);
-  return {true, std::nullopt};
+  so_far.genuine = true;
 }
 
 void inbound::not_its_own(const std::string& sender, time_point now) {
@@ -85,31 +106,23 @@ bool inbound::identity_holds(const topology::envelope& head, const std::string& 
   return !node.empty() && head.from.node == node && head.to.node == setup_.node;
 }
 
-inbound::consequence inbound::not_understood(const received& message, const error& why, const std::string& node,
-                                             const std::string& sender, time_point now) {
-  if (why.code != errc::unsupported || message.frames.empty()) {
-    malformed(sender, why.text(), now);
-    return {};
-  }
-  auto head = topology::decode_envelope(message.frames.front(), setup_.limits.wire);
-  if (!head || !identity_holds(*head, node)) {
-    malformed(sender, why.text(), now);
-    return {};
-  }
+void inbound::not_understood(const std::vector<host_tensor>& frames, const error& why, const std::string& node,
+                             const std::string& sender, time_point now, consequence& so_far) {
+  if (why.code != errc::unsupported || frames.empty()) return malformed(sender, why.text(), now);
+  auto head = topology::decode_envelope(frames.front(), setup_.limits.wire);
+  if (!head || !identity_holds(*head, node)) return malformed(sender, why.text(), now);
   // A newer peer, not a bad one: it is told, and nothing is held against it. Errors are not
   // answered, or two nodes could do nothing else for ever.
   setup_.traffic->update_faults([](rt::port_faults& f) { ++f.unknown_type; });
-  consequence c;
-  c.genuine = true;
-  if (head->type == topology::message_traits<topology::error_reply>::number) return c;
+  so_far.genuine = true;
+  if (head->type == topology::message_traits<topology::error_reply>::number) return;
   topology::parcel reply;
   reply.head.from = {setup_.node, rt::port_role};
   reply.head.to = head->from;
   reply.head.life = setup_.life;
   reply.head.correlation = head->correlation;
   reply.body = topology::error_reply{static_cast<std::uint8_t>(why.code), why.context, head->type};
-  c.reply = std::move(reply);
-  return c;
+  so_far.replies.push_back(std::move(reply));
 }
 
 void inbound::deliver(topology::parcel p, time_point now) {

@@ -39,7 +39,7 @@ class inbound {
   /// What a message asks of the port beyond its delivery.
   struct consequence {
     bool genuine = false;                      ///< its sender is who it says it is
-    std::optional<topology::parcel> reply;     ///< to be sent back
+    std::vector<topology::parcel> replies;     ///< to be sent back
   };
 
   explicit inbound(setup s);
@@ -53,12 +53,16 @@ class inbound {
   void hand_over(time_point now);
 
  private:
+  void take_bundle(const received& message, const std::string& node, const std::string& sender, time_point now,
+                   consequence& so_far);
+  void take_parcel(const std::vector<host_tensor>& frames, std::uint64_t bytes, const std::string& node,
+                   const std::string& sender, time_point now, consequence& so_far);
   void malformed(const std::string& sender, const std::string& why, time_point now);
   void strike(const std::string& sender, time_point now);
   void not_its_own(const std::string& sender, time_point now);
   [[nodiscard]] bool identity_holds(const topology::envelope& head, const std::string& node) const;
-  consequence not_understood(const received& message, const error& why, const std::string& node,
-                             const std::string& sender, time_point now);
+  void not_understood(const std::vector<host_tensor>& frames, const error& why, const std::string& node,
+                      const std::string& sender, time_point now, consequence& so_far);
   void deliver(topology::parcel p, time_point now);
 
   setup setup_;

@@ -5,6 +5,7 @@
 
 #include "actors/port/endpoint.hpp"
 #include "actors/port/sockets.hpp"
+#include "topology/wire/bundle.hpp"
 #include "topology/wire/codec.hpp"
 
 namespace freshet::port {
@@ -12,6 +13,29 @@ namespace freshet::port {
 namespace {
 constexpr duration first_redial = std::chrono::seconds(1);
 constexpr unsigned most_redial_doublings = 3;
+
+// A message of ZeroMQ costs as much as copying a few KiB; and control cannot overtake what is in a bundle.
+constexpr std::uint64_t small_bytes = 4 << 10;
+constexpr std::uint64_t bundle_bytes = 32 << 10;
+
+/// How many messages from the front on go into one bundle; 1 = the first goes alone.
+std::size_t small_ones_in_front(const send_queue& queue) {
+  std::uint64_t bytes = 0;
+  std::size_t count = 0;
+  while (count < queue.messages()) {
+    const std::uint64_t more = queue.at(count).wire_bytes;
+    if (more > small_bytes || bytes + more > bundle_bytes) break;
+    bytes += more;
+    ++count;
+  }
+  return std::max<std::size_t>(count, 1);
+}
+
+std::vector<host_tensor> bundle_of(const send_queue& queue, std::size_t count) {
+  topology::bundle_writer bundle;
+  for (std::size_t i = 0; i < count; ++i) bundle.add(queue.at(i).frames);
+  return {bundle.take()};
+}
 }  // namespace
 
 result<void> outbound::connect(const std::string& node, const std::string& endpoint, const std::string& server_key) {
@@ -183,16 +207,29 @@ void outbound::send_waiting() {
 
 bool outbound::drain(const std::string& node, send_queue& queue, zmq::socket_t& socket, const std::string* routing_id) {
   while (!queue.empty()) {
-    const auto& message = queue.front();
-    const auto outcome = send(socket, routing_id, message.frames);
+    const std::size_t together = small_ones_in_front(queue);
+    std::vector<host_tensor> bundled;
+    if (together > 1) bundled = bundle_of(queue, together);
+    const auto outcome = send(socket, routing_id, together > 1 ? bundled : queue.front().frames);
     if (outcome == send_outcome::would_block) return false;
-    if (outcome == send_outcome::sent) {
-      setup_.traffic->count(rt::direction::out, node, message.from, message.to, message.wire_bytes);
-    } else {
-      // Nobody there: the links send again what matters once the peer speaks.
-      setup_.traffic->update_peer(node, [](rt::peer_traffic& p) { ++p.unreachable; });
+    // What the bundle itself adds goes to its first parcel's account.
+    std::uint64_t added = 0;
+    if (together > 1) {
+      added = wire_bytes(bundled);
+      for (std::size_t i = 0; i < together; ++i) added -= topology::bytes_in_bundle(queue.at(i).frames);
     }
-    queue.pop();
+    for (std::size_t i = 0; i < together; ++i) {
+      const auto& message = queue.front();
+      if (outcome == send_outcome::sent) {
+        const std::uint64_t bytes =
+            together > 1 ? topology::bytes_in_bundle(message.frames) + std::exchange(added, 0) : message.wire_bytes;
+        setup_.traffic->count(rt::direction::out, node, message.from, message.to, bytes);
+      } else {
+        // Nobody there: the links send again what matters once the peer speaks.
+        setup_.traffic->update_peer(node, [](rt::peer_traffic& p) { ++p.unreachable; });
+      }
+      queue.pop();
+    }
   }
   return true;
 }

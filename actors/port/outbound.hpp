@@ -104,7 +104,7 @@ class outbound {
 
   result<void> open_socket(configured_peer& peer);
   void enqueue(const std::string& node, send_queue& queue, outgoing message);
-  /// True when the queue is empty afterwards.
+  /// Bundles what is small and waits together. True when the queue is empty afterwards.
   bool drain(const std::string& node, send_queue& queue, zmq::socket_t& socket, const std::string* routing_id);
   void show_depth(const std::string& node, const send_queue& queue);
   void make_room_for_learned();

@@ -171,7 +171,7 @@ void port_loop::receive_from(const source& from, time_point now) {
     }
     auto outcome = inbound_.take(std::move(*message), node, sender, now);
     if (outcome.genuine && !from.peer) outbound_->learn(node, way, now);
-    if (outcome.reply) outbound_->submit(*outcome.reply);
+    for (const auto& reply : outcome.replies) outbound_->submit(reply);
   }
 }
 

@@ -21,9 +21,10 @@ send_queue::drops send_queue::push(outgoing message) {
   return dropped;
 }
 
-const outgoing& send_queue::front() const {
-  FRESHET_ENSURE(!empty(), "front() of an empty queue");
-  return control_.items.empty() ? bulk_.items.front() : control_.items.front();
+const outgoing& send_queue::at(std::size_t index) const {
+  FRESHET_ENSURE(index < messages(), "at() beyond the queue's end");
+  const std::size_t control = control_.items.size();
+  return index < control ? control_.items[index] : bulk_.items[index - control];
 }
 
 void send_queue::pop() {

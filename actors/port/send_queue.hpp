@@ -37,7 +37,9 @@ class send_queue {
   [[nodiscard]] bool empty() const noexcept { return control_.items.empty() && bulk_.items.empty(); }
   [[nodiscard]] std::size_t messages() const noexcept { return control_.items.size() + bulk_.items.size(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return control_.bytes + bulk_.bytes; }
-  [[nodiscard]] const outgoing& front() const;
+  /// In the order in which they go: 0 is the front.
+  [[nodiscard]] const outgoing& at(std::size_t index) const;
+  [[nodiscard]] const outgoing& front() const { return at(0); }
   void pop();
   void clear();
 

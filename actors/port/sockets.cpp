@@ -21,7 +21,7 @@ constexpr int heartbeat_ms = 1000;
 constexpr int heartbeat_timeout_ms = 4000;
 constexpr int handshake_ms = 5000;
 constexpr milliseconds bind_patience{500};
-constexpr milliseconds look_again{2};
+constexpr milliseconds bind_again{2};
 
 std::uint64_t frame_wire_bytes(std::size_t bytes) { return bytes + (bytes > 255 ? 9u : 2u); }
 
@@ -100,7 +100,7 @@ void allow_ipv6(zmq::socket_t& socket, const std::string& endpoint) {
 }  // namespace
 
 result<std::string> bind(zmq::socket_t& socket, const std::string& endpoint) {
-  for (milliseconds waited{0};; waited += look_again) {
+  for (milliseconds waited{0};; waited += bind_again) {
     try {
       allow_ipv6(socket, endpoint);
       socket.bind(endpoint);
@@ -108,7 +108,7 @@ result<std::string> bind(zmq::socket_t& socket, const std::string& endpoint) {
     } catch (const zmq::error_t& e) {
       if (e.num() != EADDRINUSE || waited >= bind_patience) return socket_error("cannot listen on", endpoint, e);
     }
-    std::this_thread::sleep_for(look_again);
+    std::this_thread::sleep_for(bind_again);
   }
 }
 

@@ -25,6 +25,7 @@ struct role_state {
   port_handle port;
   std::shared_ptr<std::atomic<std::int64_t>> waiting = std::make_shared<std::atomic<std::int64_t>>(0);
   bool work_queued = false;
+  time_point carried_out{};
   std::uint64_t timer_generation = 0;
   std::optional<time_point> timer_at;
   static inline const char* name = "role";
@@ -35,10 +36,20 @@ constexpr duration shortest_timer = std::chrono::milliseconds(1);
 
 using role_pointer = role_handle::stateful_pointer<role_state>;
 
+// Acknowledgements for each mail of a flood would wake as many threads as the flood itself; what waits in the mailbox
+// already will carry this event's words too. Only for a moment: whoever works long on each message speaks in between.
+constexpr duration gathering_time = std::chrono::microseconds(200);
+
+bool more_comes_at_once(role_pointer self, const time_source& clock) {
+  auto& s = self->state;
+  return s.waiting->load(std::memory_order_relaxed) > 0 && clock.now() - s.carried_out < gathering_time;
+}
+
 // Carries out what the last event left behind: parcels to the port, a slice of work into the
 // mailbox (behind what waits there already), and the next timer.
 void carry_out(role_pointer self, const time_source& clock) {
   auto& s = self->state;
+  s.carried_out = clock.now();
   auto parcels = s.engine->take_outgoing();
   if (!parcels.empty()) self->send(s.port, send_parcels{std::move(parcels)});
   if (s.engine->wants_work() && !s.work_queued) {
@@ -90,11 +101,15 @@ role_handle::behavior_type role_behaviour(role_pointer self, std::shared_ptr<con
   });
   return {
       [self, setup](deliver& d) {
-        on_engine(self, *setup, [&](role_engine& e) {
+        guarded(self, *setup, [&] {
+          role_engine& e = *self->state.engine;
           for (topology::parcel& p : d.what) {
             self->state.waiting->fetch_sub(1, std::memory_order_relaxed);
             e.deliver(std::move(p), d.arrived);
           }
+          e.end_mail();
+          const time_source& clock = *setup->engine.clock;
+          if (!more_comes_at_once(self, clock)) carry_out(self, clock);
         });
       },
       [self, setup](work_more) {

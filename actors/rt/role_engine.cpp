@@ -83,6 +83,9 @@ void role_engine::deliver(topology::parcel p, time_point arrived) {
     ++handled_;
   }
   wants_work_ = true;
+}
+
+void role_engine::end_mail() {
   grant_all();
   report_if_due();
 }

@@ -43,6 +43,8 @@ class role_engine final : private actors::outbox {
 
   void start();
   void deliver(topology::parcel p, time_point arrived);
+  /// After the last parcel of a mail: what the core can take now is granted once for all of them.
+  void end_mail();
   /// One slice; call again while wants_work().
   void work();
   /// Ticks, hellos, resends and reports that are due. Early or late calls do no harm.

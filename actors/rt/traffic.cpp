@@ -33,9 +33,9 @@ peer_traffic& traffic_meter::peer_entry(const std::string& peer) {
 }
 
 edge_traffic& traffic_meter::edge_entry(const topology::address& from, const topology::address& to) {
-  edge_key key{from, to};
-  auto found = edges_.find(key);
+  const auto found = edges_.find(edge_view{from, to});
   if (found != edges_.end()) return found->second;
+  edge_key key{from, to};
   if (edges_.size() >= most_edges) key = {topology::address{"(others)", ""}, topology::address{"(others)", ""}};
   auto& entry = edges_[key];
   entry.from = key.first;

@@ -8,6 +8,8 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "topology/message/address.hpp"
@@ -88,13 +90,23 @@ class traffic_meter {
 
  private:
   using edge_key = std::pair<topology::address, topology::address>;
+  using edge_view = std::pair<const topology::address&, const topology::address&>;
+  /// Looks up without copying names: every message does.
+  struct by_names {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return std::tie(a.first.node, a.first.role, a.second.node, a.second.role) <
+             std::tie(b.first.node, b.first.role, b.second.node, b.second.role);
+    }
+  };
   peer_traffic& peer_entry(const std::string& peer);
   edge_traffic& edge_entry(const topology::address& from, const topology::address& to);
 
   mutable std::mutex mutex_;
   std::string node_;
   std::map<std::string, peer_traffic> peers_;
-  std::map<edge_key, edge_traffic> edges_;
+  std::map<edge_key, edge_traffic, by_names> edges_;
   port_faults faults_;
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/base/check.hpp"
 #include "kernels/base/host_tensor.hpp"
 #include "tests/support/random_message.hpp"
+#include "topology/wire/bundle.hpp"
 #include "topology/wire/codec.hpp"
 
 #include <cstddef>
@@ -46,8 +47,25 @@ inline std::vector<std::uint8_t> join_frames(const std::vector<host_tensor>& fra
   return bytes;
 }
 
+/// The input as one frame: whatever it claims, its parcels lie within it, and bundled again they are the same.
+inline void fuzz_bundle(const std::uint8_t* data, std::size_t size) {
+  const auto block = host_tensor::of(std::vector<std::uint8_t>(data, data + size));
+  if (!topology::is_bundle(block)) return;
+  const auto parcels = topology::split_bundle(block, {});
+  if (!parcels.ok()) {
+    FRESHET_ENSURE(!parcels.err().context.empty(), "an error must say where");
+    return;
+  }
+  topology::bundle_writer again;
+  for (const auto& frames : *parcels) again.add(frames);
+  const auto second = topology::split_bundle(again.take(), {});
+  FRESHET_ENSURE(second.ok(), second.err().text());
+  FRESHET_ENSURE(*second == *parcels, "a bundle changed");
+}
+
 /// True when the input was a parcel.
 inline bool fuzz_codec(const std::uint8_t* data, std::size_t size) {
+  fuzz_bundle(data, size);
   const auto first = topology::decode(split_frames(data, size), {});
   if (!first.ok()) {
     FRESHET_ENSURE(!first.err().context.empty(), "an error must say where");

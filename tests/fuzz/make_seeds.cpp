@@ -32,11 +32,16 @@ std::vector<std::uint8_t> with_front(std::vector<std::uint8_t> front, const std:
 
 void messages(const std::filesystem::path& folder) {
   rng chance(1);
+  topology::bundle_writer together;
   for (std::size_t type = 0; type < std::variant_size_v<topology::any_message>; ++type) {
     topology::parcel p;
     p.body = test_support::random_message_of(type, chance);
-    write(folder, "message-" + std::to_string(type), test_support::join_frames(topology::encode(p).value()));
+    const auto frames = topology::encode(p).value();
+    write(folder, "message-" + std::to_string(type), test_support::join_frames(frames));
+    if (together.count() < 4) together.add(frames);
   }
+  const host_tensor bundle = together.take();
+  write(folder, "bundle", {bundle.data(), bundle.data() + bundle.bytes()});
 }
 
 void artefacts(const std::filesystem::path& folder) {

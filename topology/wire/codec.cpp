@@ -3,6 +3,7 @@
 #include "topology/wire/field_codec.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -65,29 +66,33 @@ error too_long(std::string what, std::size_t bytes, std::size_t limit) {
 result<std::vector<host_tensor>> encode(const parcel& p, const wire_limits& limits) {
   tensor_sink tensors(limits.frames - std::min(limits.frames, tensors_from), limits.frame_bytes, limits.rank);
 
-  msgpack_writer head_bytes;
-  field_sink head_sink{head_bytes, tensors, {limits.items, limits.name_bytes}};
+  // Both lie in one block: most parcels are small, and allocations are what encoding them costs.
+  msgpack_writer bytes;
+  field_sink head_sink{bytes, tensors, {limits.items, limits.name_bytes}};
   envelope head = p.head;
   head.type = number_of(p.body);
   auto done = write_field(head, head_sink);
   if (!done.ok()) return within("envelope", done.err());
-  if (head_bytes.size() > limits.envelope_bytes) {
-    return too_long("envelope", head_bytes.size(), limits.envelope_bytes);
-  }
+  const std::size_t head_size = bytes.size();
+  if (head_size > limits.envelope_bytes) return too_long("envelope", head_size, limits.envelope_bytes);
 
-  msgpack_writer body_bytes;
-  field_sink body_sink{body_bytes, tensors, {limits.items, limits.text_bytes}};
+  field_sink body_sink{bytes, tensors, {limits.items, limits.text_bytes}};
   done = std::visit([&](const auto& m) { return write_field(m, body_sink); }, p.body);
   if (!done.ok()) return within(std::string(name_of(p.body)), done.err());
-  if (body_bytes.size() > limits.body_bytes) {
-    return too_long(std::string(name_of(p.body)), body_bytes.size(), limits.body_bytes);
-  }
+  const std::size_t body_size = bytes.size() - head_size;
+  if (body_size > limits.body_bytes) return too_long(std::string(name_of(p.body)), body_size, limits.body_bytes);
 
+  const auto block = std::make_shared<const std::vector<std::uint8_t>>(bytes.take());
+  const auto part = [&block](std::size_t from, std::size_t size) {
+    return host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(size)}, block, block->data() + from, size);
+  };
   std::vector<host_tensor> frames;
   auto tensor_frames = tensors.take();
   frames.reserve(tensors_from + tensor_frames.size());
-  frames.push_back(host_tensor::of(head_bytes.take()));
-  frames.push_back(host_tensor::of(body_bytes.take()));
+  FRESHET_TRY_ASSIGN(host_tensor first, part(0, head_size));
+  FRESHET_TRY_ASSIGN(host_tensor second, part(head_size, body_size));
+  frames.push_back(std::move(first));
+  frames.push_back(std::move(second));
   for (host_tensor& t : tensor_frames) frames.push_back(std::move(t));
   return frames;
 }

@@ -11,6 +11,7 @@ namespace freshet::topology {
 
 class msgpack_writer {
  public:
+  msgpack_writer() { bytes_.reserve(512); }
   void array(std::size_t elements);
   void unsigned_integer(std::uint64_t value);
   void signed_integer(std::int64_t value);

@@ -1,0 +1,133 @@
+#include "topology/wire/bundle.hpp"
+
+#include "kernels/base/rng.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace freshet::topology {
+namespace {
+
+using frame_list = std::vector<host_tensor>;
+
+frame_list random_frames(rng& random) {
+  frame_list frames;
+  for (std::uint64_t n = 2 + random.below(4); n > 0; --n) {
+    std::vector<std::uint8_t> bytes(random.below(50));
+    for (auto& b : bytes) b = static_cast<std::uint8_t>(random.next());
+    frames.push_back(host_tensor::of(std::move(bytes)));
+  }
+  return frames;
+}
+
+host_tensor bundle_of(const std::vector<frame_list>& parcels) {
+  bundle_writer out;
+  for (const auto& p : parcels) out.add(p);
+  return out.take();
+}
+
+std::vector<frame_list> random_parcels(rng& random) {
+  std::vector<frame_list> parcels;
+  for (std::uint64_t n = 1 + random.below(6); n > 0; --n) parcels.push_back(random_frames(random));
+  return parcels;
+}
+
+host_tensor cut_bundle(const host_tensor& of, std::size_t bytes) {
+  return host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(bytes)}, of.owner(), of.data(), bytes).value();
+}
+
+TEST(bundle, gives_back_what_was_put_in) {
+  rng random(1);
+  for (int round = 0; round < 500; ++round) {
+    const auto parcels = random_parcels(random);
+    const host_tensor bundle = bundle_of(parcels);
+    ASSERT_TRUE(is_bundle(bundle));
+    const auto got = split_bundle(bundle);
+    ASSERT_TRUE(got.ok()) << got.err().text();
+    ASSERT_EQ(*got, parcels);
+    std::uint64_t bytes = 0;
+    for (const auto& p : parcels) bytes += bytes_in_bundle(p);
+    ASSERT_LE(bytes, bundle.bytes());
+  }
+}
+
+TEST(bundle, frames_lie_on_multiples_of_eight_within_it_and_share_its_memory) {
+  rng random(2);
+  const host_tensor bundle = bundle_of(random_parcels(random));
+  const auto got = split_bundle(bundle);
+  ASSERT_TRUE(got.ok());
+  for (const auto& parcel : *got) {
+    for (const auto& frame : parcel) {
+      EXPECT_EQ((frame.data() - bundle.data()) % 8, 0);
+      EXPECT_EQ(frame.owner(), bundle.owner());
+    }
+  }
+}
+
+TEST(bundle, a_writer_begins_anew_after_take) {
+  rng random(3);
+  bundle_writer out;
+  const auto first = random_frames(random);
+  const auto second = random_frames(random);
+  out.add(first);
+  static_cast<void>(out.take());
+  out.add(second);
+  EXPECT_EQ(*split_bundle(out.take()), std::vector<frame_list>{second});
+}
+
+TEST(bundle, a_cut_anywhere_is_an_error) {
+  rng random(4);
+  for (int round = 0; round < 20; ++round) {
+    const host_tensor bundle = bundle_of(random_parcels(random));
+    for (std::size_t bytes = 0; bytes < bundle.bytes(); ++bytes) {
+      const auto got = split_bundle(cut_bundle(bundle, bytes));
+      ASSERT_FALSE(got.ok()) << bytes << " of " << bundle.bytes();
+      ASSERT_EQ(got.err().code, errc::truncated) << got.err().text();
+    }
+  }
+}
+
+TEST(bundle, lies_about_counts_and_lengths_allocate_nothing_and_are_errors) {
+  const auto bytes_of = [](std::vector<std::uint8_t> b) { return host_tensor::of(std::move(b)); };
+  const auto code = [&](std::vector<std::uint8_t> b) {
+    const auto got = split_bundle(bytes_of(std::move(b)));
+    return got.ok() ? errc{} : got.err().code;
+  };
+  EXPECT_EQ(code({0xc1, 1, 0, 0, 0, 0, 0, 0}), errc::corrupt) << "no parcel";
+  EXPECT_EQ(code({0xc1, 1, 0, 0, 0xff, 0xff, 0xff, 0xff}), errc::truncated) << "four billion parcels";
+  EXPECT_EQ(code({0xc1, 2, 0, 0, 1, 0, 0, 0}), errc::unsupported) << "a later form";
+  EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), errc::corrupt) << "one frame";
+  EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0}), errc::too_large);
+  EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}), errc::truncated);
+  rng random(5);
+  auto longer = bundle_of({random_frames(random)});
+  std::vector<std::uint8_t> padded(longer.data(), longer.data() + longer.bytes());
+  padded.push_back(0);
+  EXPECT_EQ(code(padded), errc::corrupt) << "something behind the last parcel";
+}
+
+TEST(bundle, mutated_bundles_never_do_harm) {
+  rng random(6);
+  std::size_t accepted = 0;
+  constexpr int rounds = 20000;
+  for (int round = 0; round < rounds; ++round) {
+    const host_tensor bundle = bundle_of(random_parcels(random));
+    std::vector<std::uint8_t> bytes(bundle.data(), bundle.data() + bundle.bytes());
+    for (std::uint64_t n = 1 + random.below(3); n > 0; --n)
+      bytes[static_cast<std::size_t>(random.below(bytes.size()))] ^= static_cast<std::uint8_t>(1U << random.below(8));
+    const host_tensor changed = host_tensor::of(std::move(bytes));
+    const auto got = split_bundle(changed);
+    if (!got.ok()) continue;
+    ++accepted;
+    // Whatever is accepted lies within the bytes that are there.
+    for (const auto& parcel : *got)
+      for (const auto& frame : parcel) ASSERT_LE(frame.data() + frame.bytes(), changed.data() + changed.bytes());
+  }
+  EXPECT_GT(accepted, 0U);
+  EXPECT_LT(accepted, static_cast<std::size_t>(rounds));
+}
+
+}  // namespace
+}  // namespace freshet::topology

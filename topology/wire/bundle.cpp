@@ -1,0 +1,111 @@
+#include "topology/wire/bundle.hpp"
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "kernels/base/check.hpp"
+
+namespace freshet::topology {
+namespace {
+
+constexpr std::array<std::uint8_t, 4> mark{0xc1, 0x01, 0x00, 0x00};
+constexpr std::size_t word = sizeof(std::uint32_t);
+constexpr std::size_t head_bytes = mark.size() + word;
+constexpr std::size_t alignment = 8;
+constexpr std::size_t least_frames = 2;   // envelope and body
+
+std::size_t aligned(std::size_t offset) { return (offset + alignment - 1) / alignment * alignment; }
+
+void put_word(std::vector<std::uint8_t>& to, std::size_t value) {
+  FRESHET_ENSURE(value <= UINT32_MAX, "bundle: a length beyond 32 bits");
+  const auto narrow = static_cast<std::uint32_t>(value);
+  const auto* raw = reinterpret_cast<const std::uint8_t*>(&narrow);
+  to.insert(to.end(), raw, raw + word);
+}
+
+std::uint32_t word_at(const host_tensor& from, std::size_t offset) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, from.data() + offset, word);
+  return value;
+}
+
+error cut(std::size_t number) { return {errc::truncated, "bundle: parcel " + std::to_string(number) + " is cut short"}; }
+
+}  // namespace
+
+void bundle_writer::add(const std::vector<host_tensor>& frames) {
+  FRESHET_ENSURE(frames.size() >= least_frames, "bundle: a parcel has an envelope and a body");
+  if (bytes_.empty()) {
+    bytes_.assign(mark.begin(), mark.end());
+    put_word(bytes_, 0);
+  }
+  put_word(bytes_, frames.size());
+  for (const host_tensor& f : frames) put_word(bytes_, f.bytes());
+  for (const host_tensor& f : frames) {
+    bytes_.resize(aligned(bytes_.size()));
+    bytes_.insert(bytes_.end(), f.data(), f.data() + f.bytes());
+  }
+  ++count_;
+}
+
+host_tensor bundle_writer::take() {
+  FRESHET_ENSURE(count_ > 0, "bundle: nothing was added");
+  std::memcpy(bytes_.data() + mark.size(), &count_, word);
+  count_ = 0;
+  return host_tensor::of(std::exchange(bytes_, {}));
+}
+
+std::uint64_t bytes_in_bundle(const std::vector<host_tensor>& frames) {
+  std::uint64_t sum = word * (1 + frames.size());
+  for (const host_tensor& f : frames) sum += f.bytes();
+  return sum;
+}
+
+bool is_bundle(const host_tensor& frame) { return frame.bytes() > 0 && frame.data()[0] == mark[0]; }
+
+result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bundle, const wire_limits& limits) {
+  const std::size_t size = bundle.bytes();
+  if (size < head_bytes) return error{errc::truncated, "bundle: " + std::to_string(size) + " bytes"};
+  if (std::memcmp(bundle.data(), mark.data(), mark.size()) != 0) {
+    return error{errc::unsupported, "bundle: of another form than this end knows"};
+  }
+  const std::size_t count = word_at(bundle, mark.size());
+  if (count == 0) return error{errc::corrupt, "bundle: no parcel"};
+  if (count > (size - head_bytes) / (word * (1 + least_frames))) {
+    return error{errc::truncated, "bundle: " + std::to_string(count) + " parcels in " + std::to_string(size) + " bytes"};
+  }
+  std::vector<std::vector<host_tensor>> parcels;
+  parcels.reserve(count);
+  std::size_t at = head_bytes;
+  for (std::size_t n = 0; n < count; ++n) {
+    if (size - at < word) return cut(n);
+    const std::size_t frames = word_at(bundle, at);
+    at += word;
+    if (frames < least_frames) return error{errc::corrupt, "bundle: parcel " + std::to_string(n) + " has " + std::to_string(frames) + " frames"};
+    if (frames > limits.frames) {
+      return error{errc::too_large, "bundle: parcel " + std::to_string(n) + " has " + std::to_string(frames) + " frames, at most " +
+                                        std::to_string(limits.frames) + " are taken"};
+    }
+    if (size - at < word * frames) return cut(n);
+    const std::size_t lengths = at;
+    at += word * frames;
+    std::vector<host_tensor> parcel;
+    parcel.reserve(frames);
+    for (std::size_t i = 0; i < frames; ++i) {
+      const std::size_t length = word_at(bundle, lengths + word * i);
+      at = aligned(at);
+      if (at > size || size - at < length) return cut(n);
+      FRESHET_TRY_ASSIGN(host_tensor frame, host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(length)},
+                                                               bundle.owner(), bundle.data() + at, length));
+      parcel.push_back(std::move(frame));
+      at += length;
+    }
+    parcels.push_back(std::move(parcel));
+  }
+  if (at != size) return error{errc::corrupt, "bundle: " + std::to_string(size - at) + " bytes behind its last parcel"};
+  return parcels;
+}
+
+}  // namespace freshet::topology

@@ -1,0 +1,45 @@
+// Several small parcels in one frame: what a ZeroMQ message costs is paid once for all of them.
+//
+//   bundle  := mark count parcel*            count parcels, at least one
+//   mark    := %xC1 %x01 %x00 %x00           %xC1 begins no MessagePack, so no envelope
+//   parcel  := frames length* frame*         frames and lengths: u32 little endian; at least two frames
+//   frame   := its bytes, from the next multiple of 8 on, counted from the first byte of the bundle
+//
+// Functions of their arguments alone: any thread, no state, no exceptions for what the peer sent.
+#pragma once
+
+#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/result.hpp"
+#include "topology/wire/codec.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace freshet::topology {
+
+/// Collects the frames of parcels (as encode() gives them) into one frame.
+class bundle_writer {
+ public:
+  /// Copies the frames.
+  void add(const std::vector<host_tensor>& frames);
+  [[nodiscard]] std::size_t count() const { return count_; }
+  /// The bundle so far; the writer is empty afterwards.
+  [[nodiscard]] host_tensor take();
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+  std::uint32_t count_ = 0;
+};
+
+/// What a parcel of these frames takes in a bundle, padding aside.
+[[nodiscard]] std::uint64_t bytes_in_bundle(const std::vector<host_tensor>& frames);
+
+/// True for a frame that begins as a bundle does; nothing else that we send or take does.
+[[nodiscard]] bool is_bundle(const host_tensor& frame);
+
+/// The frames of each parcel, in order; they share the bundle's memory. Errors: truncated, corrupt, and too_large
+/// beyond `limits`. Counts are held to the bytes that are there before anything is allocated for them.
+result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bundle, const wire_limits& limits = {});
+
+}  // namespace freshet::topology
