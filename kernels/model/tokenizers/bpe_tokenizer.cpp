@@ -39,6 +39,20 @@ std::string safe_cut(const bpe_parts& parts) {
 
 }  // namespace
 
+std::string normalise(const std::vector<normalizer_step>& steps, std::string_view text) {
+  std::string out(text);
+  for (const normalizer_step& step : steps) {
+    if (!step.prepend.empty()) {
+      if (!out.empty()) out.insert(0, step.prepend);
+    } else if (!step.from.empty()) {
+      out = replaced(out, step.from, step.to);
+    } else {
+      out = composed(out);
+    }
+  }
+  return out;
+}
+
 /// What one call needs.
 struct bpe_tokenizer::work {
   std::vector<std::int32_t>& ids;
@@ -62,7 +76,7 @@ bpe_tokenizer::bpe_tokenizer(bpe_parts parts) : parts_(std::move(parts)), pairs_
     if (!token.normalized) {
       raw_.add(token, token.content);
     } else {
-      normalized_.add(token, normalized(token.content));
+      normalized_.add(token, normalise(parts_.normalizers, token.content));
       has_normalized_ = true;
     }
   }
@@ -110,22 +124,8 @@ void bpe_tokenizer::encode_into(std::string_view text, bool specials, std::vecto
   }
 }
 
-std::string bpe_tokenizer::normalized(std::string_view text) const {
-  std::string out(text);
-  for (const normalizer_step& step : parts_.normalizers) {
-    if (!step.prepend.empty()) {
-      if (!out.empty()) out.insert(0, step.prepend);
-    } else if (!step.from.empty()) {
-      out = replaced(out, step.from, step.to);
-    } else {
-      out = composed(out);
-    }
-  }
-  return out;
-}
-
 void bpe_tokenizer::encode_between(std::string_view text, bool at_start, bool specials, work& w) const {
-  const std::string plain = normalized(text);
+  const std::string plain = normalise(parts_.normalizers, text);
   if (!has_normalized_) return encode_normalized(plain, at_start, w);
   std::vector<text_part> parts;
   normalized_.split(plain, specials, parts);

@@ -6,7 +6,8 @@
 // `padding`, which say how batches are made, are read past, as transformers does.
 //
 // encode never yields a special token, also where one could be merged from text. Of byte-level vocabularies that
-// lack a byte and an unknown token that byte is left out, as the library does.
+// lack a byte and an unknown token that byte is left out, as the library does. Letters that Unicode 16 added are
+// none yet.
 // Thread contract: immutable after construction.
 #pragma once
 
@@ -36,6 +37,8 @@ struct normalizer_step {
   std::string from;     ///< is replaced everywhere...
   std::string to;       ///< ...by this
 };
+
+[[nodiscard]] std::string normalise(const std::vector<normalizer_step>& steps, std::string_view text);
 
 enum class metaspace_prepend : std::uint8_t { never, first, always };
 
@@ -84,7 +87,6 @@ class bpe_tokenizer final : public tokenizer {
   void encode_normalized(std::string_view text, bool at_start, work& w) const;
   void encode_word(std::string_view word, work& w) const;
   void put_characters(std::string_view word, work& w) const;
-  [[nodiscard]] std::string normalized(std::string_view text) const;
 
   bpe_parts parts_;
   byte_pairs pairs_;

@@ -216,7 +216,8 @@ class reader {
     if (!added_ids_.emplace(token.content, token.id).second) {
       return json_problem(errc::corrupt, origin_, path + ".content", json(token.content), "is added twice");
     }
-    piece = decoded(token.content);
+    // A token that is looked for in its normalised form reads as that.
+    piece = decoded(token.normalized ? normalise(out_.normalizers, token.content) : token.content);
     piece.special = token.special;
     if (token.special) {
       FRESHET_TRY(check_no_letter(token, path));
