@@ -1,5 +1,6 @@
 #include "kernels/model/tokenizer.hpp"
 
+#include "kernels/model/tokenizers/sentencepiece_model.hpp"
 #include "kernels/model/tokenizers/tokenizer_json.hpp"
 #include "kernels/model/tokenizers/tokenizer_settings.hpp"
 #include "kernels/model/whole_file.hpp"
@@ -32,11 +33,16 @@ result<std::shared_ptr<const tokenizer>> load_tokenizer(const std::filesystem::p
     FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(path, most_json_bytes));
     return make_bpe_tokenizer(text, path.string(), settings);
   }
-  for (const char* foreign : {"tokenizer.model", "vocab.json"}) {
-    if (!has(foreign)) continue;
-    return error{errc::unsupported, (folder / foreign).string() + ": not built in without a tokenizer.json beside it"};
+  if (has("tokenizer.model")) {
+    const auto path = folder / "tokenizer.model";
+    FRESHET_TRY_ASSIGN(const tokenizer_settings settings, load_tokenizer_settings(folder));
+    FRESHET_TRY_ASSIGN(const std::string bytes, read_whole_file(path, most_sentencepiece_bytes));
+    return make_sentencepiece_tokenizer(bytes, path.string(), settings);
   }
-  return error{errc::not_found, (folder / "tokenizer.json").string() + " or " + word_tokenizer::file_name};
+  if (has("vocab.json")) {
+    return error{errc::unsupported, (folder / "vocab.json").string() + ": not built in without a tokenizer.json beside it"};
+  }
+  return error{errc::not_found, (folder / word_tokenizer::file_name).string() + ", tokenizer.json or tokenizer.model"};
 }
 
 }  // namespace freshet::model

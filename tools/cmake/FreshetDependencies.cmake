@@ -37,5 +37,7 @@ if(NOT FRESHET_KERNELS_ONLY)
 endif()
 if(FRESHET_TESTS)
   find_package(GTest REQUIRED)
+  # Only for a test without LibTorch: it exports a protobuf of its own.
+  find_library(SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
   include(GoogleTest)
 endif()

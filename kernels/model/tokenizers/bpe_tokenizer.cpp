@@ -145,7 +145,7 @@ void bpe_tokenizer::encode_normalized(std::string_view text, bool at_start, work
     changed = replaced(text, " ", step.replacement);
     const bool wanted =
         step.prepend == metaspace_prepend::always || (step.prepend == metaspace_prepend::first && at_start);
-    if (wanted && !changed.empty() && !begins_with(changed, step.replacement)) changed.insert(0, step.replacement);
+    if (wanted && !changed.empty() && (step.again || !begins_with(changed, step.replacement))) changed.insert(0, step.replacement);
     text = changed;
   } else if (parts_.prefix_space && !text.empty() && text.front() != ' ') {
     changed = " ";

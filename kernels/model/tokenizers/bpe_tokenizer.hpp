@@ -47,6 +47,7 @@ struct metaspace_step {
   std::string replacement;
   metaspace_prepend prepend = metaspace_prepend::always;
   bool split = true;  ///< each begins a word
+  bool again = false;  ///< also before a text that begins with one (SentencePiece itself)
 };
 
 /// A tokenizer.json, read and checked (tokenizer_json.hpp), or the same from other files.

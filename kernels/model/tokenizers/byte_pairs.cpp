@@ -32,12 +32,13 @@ byte_pairs::byte_pairs(const std::vector<merge>& merges) {
   while ((std::size_t{1} << bits) < merges.size() * 2) ++bits;
   slots_.resize(std::size_t{1} << bits);
   shift_ = 64 - bits;
-  std::int32_t rank = 0;
+  std::int32_t rank = -1;
   for (const merge& m : merges) {
+    if (!m.ties || rank < 0) ++rank;
     const std::uint64_t key = key_of(m.left, m.right);
     std::size_t at = mixed(key) >> shift_;
     while (slots_[at].key != empty && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
-    slots_[at] = {key, rank++, m.result};
+    slots_[at] = {key, rank, m.result};
   }
 }
 
@@ -107,7 +108,7 @@ void byte_pairs::apply_long(std::int32_t* ids, std::size_t& count, scratch& buff
     if (ids[next.at] < 0) continue;
     // What stood there when it was queued may have been merged since.
     const slot* p = pair_at(next.at);
-    if (p == nullptr || p->rank != next.rank) continue;
+    if (p == nullptr || p->rank != next.rank || p->result != next.result) continue;
     const std::int32_t right = after[static_cast<std::size_t>(next.at)];
     ids[next.at] = next.result;
     ids[right] = -1;

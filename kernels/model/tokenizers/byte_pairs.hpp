@@ -16,6 +16,7 @@ class byte_pairs {
     std::int32_t left = 0;
     std::int32_t right = 0;
     std::int32_t result = 0;
+    bool ties = false;  ///< ranks with the merge before it: of such pairs the leftmost goes first
   };
   struct queued {
     std::int32_t rank = 0;
