@@ -42,6 +42,12 @@ enum class special_text : std::uint8_t { leave_out, show };
 /// What goes around a text that is read with its specials: nothing, or what the model's post-processor puts there.
 enum class text_frame : std::uint8_t { bare, whole };
 
+/// A stretch of a prompt: what we wrote, special tokens included, or what a user wrote.
+struct prompt_part {
+  std::string_view text;
+  bool ours = false;
+};
+
 class tokenizer {
  public:
   tokenizer() = default;
@@ -55,6 +61,10 @@ class tokenizer {
   /// For text of ours, templates above all: special tokens are read as such, as the reference does. Never give
   /// it what a user wrote.
   [[nodiscard]] virtual std::vector<std::int32_t> encode_with_specials(std::string_view text, text_frame frame) const = 0;
+  /// Both together as one text: special tokens are read where they are ours, words may reach over the joints.
+  /// With `at_start` false a begin or another token stands before it.
+  [[nodiscard]] virtual std::vector<std::int32_t> encode_prompt(const std::vector<prompt_part>& parts,
+                                                                bool at_start) const = 0;
   /// The id of a token by the text that it stands for in its file, special or not.
   [[nodiscard]] virtual std::optional<std::int32_t> find_token(std::string_view content) const = 0;
   /// A stream that refers to this tokenizer.

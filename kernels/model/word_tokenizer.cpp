@@ -197,13 +197,22 @@ std::vector<std::int32_t> word_tokenizer::encode_with_specials(std::string_view 
   std::vector<std::int32_t> ids;
   if (frame == text_frame::whole) ids.push_back(bos_id);
   std::vector<text_part> parts;
-  finder_.split(text, true, parts);
+  finder_.split(text, {{0, text.size()}}, parts);
   for (const text_part& part : parts) {
     if (part.token) {
       ids.push_back(*part.token);
       continue;
     }
     const auto more = encode(part.text);
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  return ids;
+}
+
+std::vector<std::int32_t> word_tokenizer::encode_prompt(const std::vector<prompt_part>& parts, bool) const {
+  std::vector<std::int32_t> ids;
+  for (const prompt_part& part : parts) {
+    const auto more = part.ours ? encode_with_specials(part.text, text_frame::bare) : encode(part.text);
     ids.insert(ids.end(), more.begin(), more.end());
   }
   return ids;

@@ -52,6 +52,8 @@ class word_tokenizer final : public tokenizer {
 
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text) const override;
   [[nodiscard]] std::vector<std::int32_t> encode_with_specials(std::string_view text, text_frame frame) const override;
+  /// Words never reach over joints here.
+  [[nodiscard]] std::vector<std::int32_t> encode_prompt(const std::vector<prompt_part>& parts, bool at_start) const override;
   [[nodiscard]] std::optional<std::int32_t> find_token(std::string_view content) const override;
   [[nodiscard]] std::unique_ptr<text_stream> stream(special_text specials = special_text::leave_out) const override;
   [[nodiscard]] std::int32_t vocab_size() const noexcept override;

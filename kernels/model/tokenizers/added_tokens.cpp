@@ -59,7 +59,8 @@ void token_finder::add(const added_token& token, std::string_view pattern) {
   begins_[static_cast<unsigned char>(pattern.front())] = true;
 }
 
-token_finder::found token_finder::longest_at(std::string_view text, std::size_t at, bool specials) const {
+// A special token must end by `specials_end`.
+token_finder::found token_finder::longest_at(std::string_view text, std::size_t at, std::size_t specials_end) const {
   found best;
   std::uint32_t state = 0;
   for (std::size_t i = at; i < text.size(); ++i) {
@@ -69,19 +70,22 @@ token_finder::found token_finder::longest_at(std::string_view text, std::size_t 
     if (known == next.end()) break;
     state = known->second;
     const std::int32_t token = nodes_[state].token;
-    if (token >= 0 && (specials || !tokens_[static_cast<std::size_t>(token)].special)) best = {token, i + 1 - at};
+    if (token >= 0 && (i < specials_end || !tokens_[static_cast<std::size_t>(token)].special)) best = {token, i + 1 - at};
   }
   return best;
 }
 
-void token_finder::split(std::string_view text, bool specials, std::vector<text_part>& parts) const {
+void token_finder::split(std::string_view text, const std::vector<byte_range>& ours,
+                         std::vector<text_part>& parts) const {
   std::size_t done = 0;  // what stands before is in parts
+  auto range = ours.begin();
   for (std::size_t at = 0; at < text.size();) {
     if (!begins_[static_cast<unsigned char>(text[at])]) {
       ++at;
       continue;
     }
-    const found hit = longest_at(text, at, specials);
+    while (range != ours.end() && range->to <= at) ++range;
+    const found hit = longest_at(text, at, range != ours.end() && range->from <= at ? range->to : 0);
     if (hit.token < 0) {
       ++at;
       continue;

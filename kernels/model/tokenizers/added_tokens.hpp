@@ -23,6 +23,12 @@ struct added_token {
   bool rstrip = false;       ///< and on its right
 };
 
+/// Bytes from `from` up to `to`.
+struct byte_range {
+  std::size_t from = 0;
+  std::size_t to = 0;
+};
+
 /// A stretch of a text: one added token, or what stands between.
 struct text_part {
   std::string_view text;
@@ -37,8 +43,9 @@ class token_finder {
   token_finder() : nodes_(1) {}
   /// `pattern` is what to look for, the content unless that was normalised.
   void add(const added_token& token, std::string_view pattern);
-  /// Appends the parts of the text. With `specials` false, special tokens are text like any other.
-  void split(std::string_view text, bool specials, std::vector<text_part>& parts) const;
+  /// Appends the parts of the text. Special tokens are found within one of the ranges `ours`, which rise and do
+  /// not overlap; elsewhere they are text like any other.
+  void split(std::string_view text, const std::vector<byte_range>& ours, std::vector<text_part>& parts) const;
 
  private:
   struct node {
@@ -49,7 +56,7 @@ class token_finder {
     std::int32_t token = -1;
     std::size_t bytes = 0;
   };
-  [[nodiscard]] found longest_at(std::string_view text, std::size_t at, bool specials) const;
+  [[nodiscard]] found longest_at(std::string_view text, std::size_t at, std::size_t specials_end) const;
 
   std::vector<node> nodes_;
   std::vector<added_token> tokens_;

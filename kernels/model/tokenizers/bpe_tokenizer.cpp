@@ -98,37 +98,58 @@ std::optional<std::int32_t> bpe_tokenizer::find_token(std::string_view content) 
 
 std::vector<std::int32_t> bpe_tokenizer::encode(std::string_view text) const {
   std::vector<std::int32_t> ids;
-  encode_into(text, false, ids);
+  encode_valid(valid_utf8(text), {}, true, ids);
   return ids;
 }
 
 std::vector<std::int32_t> bpe_tokenizer::encode_with_specials(std::string_view text, text_frame frame) const {
   std::vector<std::int32_t> ids;
   if (frame == text_frame::whole) ids = parts_.before;
-  encode_into(text, true, ids);
+  const std::string valid = valid_utf8(text);
+  encode_valid(valid, {{0, valid.size()}}, true, ids);
   if (frame == text_frame::whole) ids.insert(ids.end(), parts_.after.begin(), parts_.after.end());
   return ids;
 }
 
-void bpe_tokenizer::encode_into(std::string_view text, bool specials, std::vector<std::int32_t>& ids) const {
-  const std::string valid = valid_utf8(text);
+std::vector<std::int32_t> bpe_tokenizer::encode_prompt(const std::vector<prompt_part>& parts, bool at_start) const {
+  std::string text;
+  std::vector<byte_range> ours;
+  for (const prompt_part& part : parts) {
+    const std::size_t from = text.size();
+    text += valid_utf8(part.text);
+    if (part.ours && text.size() > from) ours.push_back({from, text.size()});
+  }
+  std::vector<std::int32_t> ids;
+  encode_valid(text, ours, at_start, ids);
+  return ids;
+}
+
+void bpe_tokenizer::encode_valid(const std::string& text, const std::vector<byte_range>& ours, bool at_start,
+                                 std::vector<std::int32_t>& ids) const {
   std::vector<text_part> parts;
-  raw_.split(valid, specials, parts);
+  raw_.split(text, ours, parts);
   work w{ids, {}, {}};
   for (const text_part& part : parts) {
     if (part.token) {
       ids.push_back(*part.token);
-    } else {
-      encode_between(part.text, part.text.data() == valid.data(), specials, w);
+      continue;
     }
+    // Normalising moves places, so of tokens that are looked for after it a special one must be all ours.
+    const auto from = static_cast<std::size_t>(part.text.data() - text.data());
+    const bool all_ours = std::any_of(ours.begin(), ours.end(), [&](const byte_range& r) {
+      return r.from <= from && from + part.text.size() <= r.to;
+    });
+    encode_between(part.text, at_start && from == 0, all_ours, w);
   }
 }
 
-void bpe_tokenizer::encode_between(std::string_view text, bool at_start, bool specials, work& w) const {
+void bpe_tokenizer::encode_between(std::string_view text, bool at_start, bool ours, work& w) const {
   const std::string plain = normalise(parts_.normalizers, text);
   if (!has_normalized_) return encode_normalized(plain, at_start, w);
   std::vector<text_part> parts;
-  normalized_.split(plain, specials, parts);
+  std::vector<byte_range> places;
+  if (ours) places.push_back({0, plain.size()});
+  normalized_.split(plain, places, parts);
   for (const text_part& part : parts) {
     if (part.token) {
       w.ids.push_back(*part.token);

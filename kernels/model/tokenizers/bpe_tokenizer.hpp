@@ -76,6 +76,7 @@ class bpe_tokenizer final : public tokenizer {
 
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text) const override;
   [[nodiscard]] std::vector<std::int32_t> encode_with_specials(std::string_view text, text_frame frame) const override;
+  [[nodiscard]] std::vector<std::int32_t> encode_prompt(const std::vector<prompt_part>& parts, bool at_start) const override;
   [[nodiscard]] std::optional<std::int32_t> find_token(std::string_view content) const override;
   [[nodiscard]] std::unique_ptr<text_stream> stream(special_text specials = special_text::leave_out) const override;
   [[nodiscard]] std::int32_t vocab_size() const noexcept override;
@@ -83,8 +84,9 @@ class bpe_tokenizer final : public tokenizer {
 
  private:
   struct work;
-  void encode_into(std::string_view text, bool specials, std::vector<std::int32_t>& ids) const;
-  void encode_between(std::string_view text, bool at_start, bool specials, work& w) const;
+  void encode_valid(const std::string& text, const std::vector<byte_range>& ours, bool at_start,
+                    std::vector<std::int32_t>& ids) const;
+  void encode_between(std::string_view text, bool at_start, bool ours, work& w) const;
   void encode_normalized(std::string_view text, bool at_start, work& w) const;
   void encode_word(std::string_view word, work& w) const;
   void put_characters(std::string_view word, work& w) const;
