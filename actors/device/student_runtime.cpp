@@ -25,17 +25,17 @@ constexpr std::size_t most_question_bytes = 4096;  // what the cloud's intake ta
 
 result<void> check_model(const model::model_config& c, const model::tokenizer& words, const std::string& folder) {
   const auto bad = [&](const std::string& what) { return error{errc::unsupported, folder + ": " + what}; };
+  if (!c.vision) return bad("a decoder alone; a student looks at pictures");
   const model::vision_config& v = *c.vision;
   if (v.num_channels != 3) return bad(std::to_string(v.num_channels) + " channels; pictures have 3");
-  if (v.image_size % v.patch_size != 0) {
-    return bad("image_size " + std::to_string(v.image_size) + " is no multiple of patch_size " +
-               std::to_string(v.patch_size));
+  if (v.image_size % v.cell_size() != 0) {
+    return bad("image_size " + std::to_string(v.image_size) + " is no multiple of " + std::to_string(v.cell_size()) +
+               ", the pixels of a visual token");
   }
-  if (c.image_tokens() != v.patches()) {
-    return bad(std::to_string(c.image_tokens()) + " visual tokens for " + std::to_string(v.patches()) +
-               " patches; one each is needed (vision_feature_select_strategy \"default\" leaves the class token out)");
+  if (c.image_tokens() != v.cells()) {
+    return bad(std::to_string(c.image_tokens()) + " visual tokens for " + std::to_string(v.cells()) +
+               " cells of a picture; one each is needed (vision_feature_select_strategy \"default\" leaves the class token out)");
   }
-  if (!c.text.bos_token_id) return bad("text_config has no bos_token_id");
   if (words.vocab_size() > c.text.vocab_size) {
     return bad("the tokenizer has " + std::to_string(words.vocab_size()) + " tokens, the model " +
                std::to_string(c.text.vocab_size));
@@ -136,7 +136,8 @@ result<prepared_question> student_runtime::prepare(const scenes::image& picture,
   out.prompt = parts_->words->encode(question);
   if (out.prompt.empty()) return skip_error(skip_kind::empty_question, errc::invalid_argument, "nothing is asked");
   const model::model_config& c = parts_->net.config();
-  const std::int64_t reads = 1 + c.image_tokens() + static_cast<std::int64_t>(out.prompt.size());
+  const std::int64_t reads =
+      static_cast<std::int64_t>(parts_->net.prefix().size() + out.prompt.size()) + c.image_tokens();
   if (reads + parts_->options.max_new_tokens > c.text.max_position_embeddings) {
     return skip_error(skip_kind::oversized, errc::too_large,
                       "a question of " + std::to_string(out.prompt.size()) + " tokens; the model reads " +
@@ -145,7 +146,7 @@ result<prepared_question> student_runtime::prepare(const scenes::image& picture,
   const auto side = static_cast<int>(c.vision->image_size);
   const bool fits = picture.width == side && picture.height == side;
   const scenes::image sized = fits ? scenes::image() : scenes::resize(picture, side, side);
-  out.patches = model::cut_patches((fits ? picture : sized).rgb.data(), side, c.vision->patch_size);
+  out.patches = model::cut_patches((fits ? picture : sized).rgb.data(), side, c.vision->cell_size());
   return out;
 }
 
@@ -156,14 +157,14 @@ answered_batch student_runtime::answer(const std::vector<prepared_question>& ask
   const auto n = static_cast<std::int64_t>(asked.size());
   // Few batch sizes, so that LibTorch meets few shapes; the last question is repeated.
   const auto rows = static_cast<std::int64_t>(bucket_of(asked.size()));
-  const std::int64_t patch_values = 3 * v.patch_size * v.patch_size;
-  at::Tensor bytes = at::empty({rows, v.patches(), patch_values}, at::kByte);
+  const std::int64_t patch_values = 3 * v.cell_size() * v.cell_size();
+  at::Tensor bytes = at::empty({rows, v.cells(), patch_values}, at::kByte);
   std::vector<std::vector<std::int32_t>> prompts;
   for (std::int64_t row = 0; row < rows; ++row) {
     const prepared_question& q = asked[static_cast<std::size_t>(std::min(row, n - 1))];
-    FRESHET_ENSURE(static_cast<std::int64_t>(q.patches.size()) == v.patches() * patch_values,
+    FRESHET_ENSURE(static_cast<std::int64_t>(q.patches.size()) == v.cells() * patch_values,
                    "answer: a question that was prepared for another model");
-    std::memcpy(bytes.data_ptr<std::uint8_t>() + row * v.patches() * patch_values, q.patches.data(), q.patches.size());
+    std::memcpy(bytes.data_ptr<std::uint8_t>() + row * v.cells() * patch_values, q.patches.data(), q.patches.size());
     prompts.push_back(q.prompt);
   }
   model::visual_input visual;

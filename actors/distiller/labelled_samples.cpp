@@ -30,9 +30,9 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch, cons
   }
   labelled_samples out;
   if (b.samples.empty()) return out;
-  const auto width = static_cast<std::size_t>(vision.num_channels * vision.patch_size * vision.patch_size);
+  const auto width = static_cast<std::size_t>(vision.num_channels * vision.cell_size() * vision.cell_size());
   if (!carries_patches(b) || b.token_bytes != width ||
-      b.tokens_per_sample != static_cast<std::uint32_t>(vision.patches())) {
+      b.tokens_per_sample != static_cast<std::uint32_t>(vision.cells())) {
     return error{errc::shape_mismatch, "tokens of another form than the student reads"};
   }
   const auto kept_total = static_cast<std::size_t>(kept_tokens_of(b));

@@ -58,11 +58,11 @@ result<void> teacher_core::open(job& j) const {
   }
   if (options_.kind == teacher_kind::model) {
     const model::vision_config& v = *model_->config().vision;
-    const auto width = static_cast<std::size_t>(v.num_channels * v.patch_size * v.patch_size);
-    if (b.token_bytes != width || b.tokens_per_sample != static_cast<std::uint32_t>(v.patches())) {
+    const auto width = static_cast<std::size_t>(v.num_channels * v.cell_size() * v.cell_size());
+    if (b.token_bytes != width || b.tokens_per_sample != static_cast<std::uint32_t>(v.cells())) {
       return error{errc::shape_mismatch, "batch of " + std::to_string(b.tokens_per_sample) + " tokens of " +
                                              std::to_string(b.token_bytes) + " bytes; the teacher reads " +
-                                             std::to_string(v.patches()) + " of " + std::to_string(width)};
+                                             std::to_string(v.cells()) + " of " + std::to_string(width)};
     }
   }
   // Last: of what does not fit, the pixels need not be made.
@@ -122,7 +122,7 @@ result<void> teacher_core::answer_slice(job& j) {
   generation.max_new_tokens = options_.max_new_tokens;
   generation.temperature = options_.temperature;
   generation.top_p = options_.top_p;
-  const model::generated answers = model::generate(*model_, visual, in.valid, prompts, generation, &draw_);
+  const model::generated answers = model::generate(*model_, visual, in.valid, prompts, generation, &draw_, in.positions);
 
   const at::Tensor log_probs = at::log_softmax(answers.logits, -1).contiguous();
   const auto k = static_cast<std::int64_t>(std::min<std::size_t>(options_.top_k, static_cast<std::size_t>(log_probs.size(2))));

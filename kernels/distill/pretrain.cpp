@@ -20,8 +20,8 @@ result<model::visual_input> visual_of(const model::llava& m, const std::vector<s
                                       std::int64_t keep, rng& draw) {
   const model::vision_config& v = *m.config().vision;
   const auto n = static_cast<std::int64_t>(examples.size());
-  const std::int64_t cells = v.patches();
-  const std::int64_t width = v.num_channels * v.patch_size * v.patch_size;
+  const std::int64_t cells = v.cells();
+  const std::int64_t width = v.num_channels * v.cell_size() * v.cell_size();
   at::Tensor bytes = at::empty({n, cells, width}, at::kByte);
   for (std::int64_t i = 0; i < n; ++i) {
     const scenes::image& picture = examples[static_cast<std::size_t>(i)].picture;
@@ -30,7 +30,7 @@ result<model::visual_input> visual_of(const model::llava& m, const std::vector<s
                                              std::to_string(picture.height) + " pixels, the model reads " +
                                              std::to_string(v.image_size)};
     }
-    const auto patches = model::cut_patches(picture.rgb.data(), v.image_size, v.patch_size);
+    const auto patches = model::cut_patches(picture.rgb.data(), v.image_size, v.cell_size());
     std::copy(patches.begin(), patches.end(), bytes.data_ptr<std::uint8_t>() + i * cells * width);
   }
   model::visual_input in;
@@ -93,7 +93,7 @@ result<void> pretrain(model::llava& m, const model::tokenizer& words, const exam
   optimiser_options.clip = 1;
   adamw optimiser(tensors, optimiser_options);
   rng random = rng(options.seed).split("pretrain");
-  const std::int64_t cells = m.config().vision->patches();
+  const std::int64_t cells = m.config().vision->cells();
   pretrain_progress progress;
   int skipped = 0;
   double used = elapsed(0);
@@ -156,7 +156,7 @@ result<accuracy_report> measure_accuracy(const model::llava& m, const model::tok
                                          std::uint64_t seed) {
   const at::NoGradGuard no_grad;
   rng random = rng(seed).split("measure");
-  const std::int64_t cells = m.config().vision->patches();
+  const std::int64_t cells = m.config().vision->cells();
   const auto kept = std::max<std::int64_t>(1, std::llround(keep * static_cast<double>(cells)));
   accuracy_report report;
   std::int64_t right = 0;
@@ -184,8 +184,10 @@ result<accuracy_report> measure_accuracy(const model::llava& m, const model::tok
     if (rows.empty()) continue;
     model::generation_options greedy;
     greedy.max_new_tokens = static_cast<std::int64_t>(std::min(longest, longest_answer));
+    const at::Tensor of = at::tensor(rows, at::kLong);
+    const at::Tensor cells_seen = visual.positions.defined() ? visual.positions.index_select(0, of) : at::Tensor();
     const model::generated out =
-        model::generate(m, tokens.index_select(0, at::tensor(rows, at::kLong)), {}, prompts, greedy);
+        model::generate(m, tokens.index_select(0, of), {}, prompts, greedy, nullptr, cells_seen);
     for (std::size_t i = 0; i < truth.size(); ++i) {
       if (out.tokens[i] == truth[i]) ++right;
     }

@@ -42,7 +42,7 @@ qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa
 }
 
 at::Tensor label_hidden(const model::llava& m, const at::Tensor& visual_tokens, const qa_batch& batch) {
-  const at::Tensor hidden = m.text_hidden(visual_tokens, batch.visual.valid, batch.text);
+  const at::Tensor hidden = m.text_hidden(visual_tokens, batch.visual.valid, batch.text, batch.visual.positions);
   const at::Tensor flat = hidden.reshape({-1, hidden.size(2)});
   return flat.index_select(0, batch.label_rows * hidden.size(1) + batch.label_columns);
 }

@@ -24,16 +24,16 @@ bool all_words(const std::vector<std::int32_t>& ids, std::int64_t words) {
 }
 
 result<void> check_cells(const labelled_sample& s, const model::vision_config& v) {
-  const std::int64_t width = v.num_channels * v.patch_size * v.patch_size;
+  const std::int64_t width = v.num_channels * v.cell_size() * v.cell_size();
   if (!is_matrix(s.patches, dtype::u8, s.positions.size(), width)) {
     return wrong_shape("patches must be u8 [" + std::to_string(s.positions.size()) + ", " + std::to_string(width) +
                        "], one row a position");
   }
   if (s.positions.empty()) return wrong_shape("no token was kept");
-  std::vector<bool> taken(static_cast<std::size_t>(v.patches()), false);
+  std::vector<bool> taken(static_cast<std::size_t>(v.cells()), false);
   for (std::int64_t p : s.positions) {
-    if (p < 0 || p >= v.patches()) {
-      return wrong_value("position " + std::to_string(p) + " is outside of 0 to " + std::to_string(v.patches() - 1));
+    if (p < 0 || p >= v.cells()) {
+      return wrong_value("position " + std::to_string(p) + " is outside of 0 to " + std::to_string(v.cells() - 1));
     }
     if (taken[static_cast<std::size_t>(p)]) return wrong_value("position " + std::to_string(p) + " stands twice");
     taken[static_cast<std::size_t>(p)] = true;

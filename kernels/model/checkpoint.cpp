@@ -21,16 +21,16 @@ bool is_shard_name(const std::string& file) {
 
 }  // namespace
 
-result<checkpoint> checkpoint::open(const std::filesystem::path& folder, std::string_view stem) {
+result<checkpoint> checkpoint::open(const std::filesystem::path& folder, std::string_view stem, mapping kind) {
   const auto single = folder / (std::string(stem) + ".safetensors");
   const auto index = folder / (std::string(stem) + ".safetensors.index.json");
   std::error_code ignored;
   if (!std::filesystem::exists(single, ignored)) {
-    if (std::filesystem::exists(index, ignored)) return open_shards(folder, index);
+    if (std::filesystem::exists(index, ignored)) return open_shards(folder, index, kind);
     return error{errc::not_found, folder.string() + ": holds neither " + single.filename().string() + " nor " +
                                       index.filename().string()};
   }
-  FRESHET_TRY_ASSIGN(safetensors_file file, safetensors_file::open(single));
+  FRESHET_TRY_ASSIGN(safetensors_file file, safetensors_file::open(single, kind));
   checkpoint out;
   out.origin_ = single.string();
   for (const auto& entry : file.tensors()) {
@@ -41,7 +41,8 @@ result<checkpoint> checkpoint::open(const std::filesystem::path& folder, std::st
   return out;
 }
 
-result<checkpoint> checkpoint::open_shards(const std::filesystem::path& folder, const std::filesystem::path& index) {
+result<checkpoint> checkpoint::open_shards(const std::filesystem::path& folder, const std::filesystem::path& index,
+                                           mapping kind) {
   const std::string origin = index.string();
   FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(index, most_index_bytes));
   FRESHET_TRY_ASSIGN(const nlohmann::json document, parse_json(text, origin));
@@ -63,7 +64,7 @@ result<checkpoint> checkpoint::open_shards(const std::filesystem::path& folder, 
       if (opened.size() == most_shards) {
         return error{errc::too_large, origin + ": more than " + std::to_string(most_shards) + " shards"};
       }
-      FRESHET_TRY_ASSIGN(safetensors_file shard, safetensors_file::open(folder / file));
+      FRESHET_TRY_ASSIGN(safetensors_file shard, safetensors_file::open(folder / file, kind));
       at = opened.emplace(file, out.files_.size()).first;
       out.files_.push_back(std::move(shard));
     }
@@ -79,6 +80,11 @@ result<checkpoint> checkpoint::open_shards(const std::filesystem::path& folder, 
 const tensor_entry* checkpoint::find(std::string_view name) const {
   const auto at = file_of_.find(name);
   return at == file_of_.end() ? nullptr : files_[at->second].find(name);
+}
+
+const std::string& checkpoint::file_of(std::string_view name) const {
+  const auto at = file_of_.find(name);
+  return at == file_of_.end() ? origin_ : files_[at->second].origin();
 }
 
 result<host_tensor> checkpoint::get(std::string_view name) const {

@@ -19,13 +19,17 @@ namespace freshet::model {
 
 class checkpoint {
  public:
-  /// `stem` is "model" for models, "adapter_model" for PEFT adapters.
-  static result<checkpoint> open(const std::filesystem::path& folder, std::string_view stem = "model");
+  /// `stem` is "model" for models, "adapter_model" for PEFT adapters. Reads headers only.
+  static result<checkpoint> open(const std::filesystem::path& folder, std::string_view stem = "model",
+                                 mapping kind = mapping::read_only);
 
   /// One file: in its order. Shards: by name.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
   [[nodiscard]] bool contains(std::string_view name) const { return find(name) != nullptr; }
   [[nodiscard]] const tensor_entry* find(std::string_view name) const;
+  /// The file that a tensor stands in, for messages; the origin where none has it.
+  [[nodiscard]] const std::string& file_of(std::string_view name) const;
+  [[nodiscard]] std::size_t files() const noexcept { return files_.size(); }
   /// A view without a copy that keeps its file mapped.
   [[nodiscard]] result<host_tensor> get(std::string_view name) const;
   /// The metadata of the single file or of the first shard.
@@ -37,7 +41,8 @@ class checkpoint {
 
  private:
   checkpoint() = default;
-  static result<checkpoint> open_shards(const std::filesystem::path& folder, const std::filesystem::path& index);
+  static result<checkpoint> open_shards(const std::filesystem::path& folder, const std::filesystem::path& index,
+                                        mapping kind);
 
   std::string origin_;
   std::vector<safetensors_file> files_;  // never empty

@@ -4,35 +4,11 @@
 
 #include <cmath>
 
+#include "kernels/model/part_names.hpp"
+#include "kernels/model/parameter_list.hpp"
+
 namespace freshet::model {
 namespace {
-
-/// Angular frequency of each pair of channels [d / 2] (arXiv 2104.09864; scaled as the config says).
-at::Tensor rope_frequencies(const text_config& config) {
-  constexpr double two_pi = 6.283185307179586;
-  const std::int64_t half = config.head_dim / 2;
-  std::vector<float> out;
-  for (std::int64_t i = 0; i < half; ++i) {
-    double f = std::pow(config.rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(config.head_dim));
-    if (config.rope.kind == rope_kind::linear) f /= config.rope.factor;
-    if (config.rope.kind == rope_kind::llama3) {
-      // Long waves are stretched, short ones kept, those between interpolated (Llama 3.1 model card).
-      const double wave = two_pi / f;
-      const auto context = static_cast<double>(config.rope.original_max_position_embeddings);
-      const double low = context / config.rope.low_freq_factor;
-      const double high = context / config.rope.high_freq_factor;
-      if (wave > low) {
-        f /= config.rope.factor;
-      } else if (wave > high) {
-        const double t =
-            (context / wave - config.rope.low_freq_factor) / (config.rope.high_freq_factor - config.rope.low_freq_factor);
-        f = (1 - t) * f / config.rope.factor + t * f;
-      }
-    }
-    out.push_back(static_cast<float>(f));
-  }
-  return at::tensor(out);
-}
 
 /// Rotates the pairs (i, i + d/2). x [B, H, T, d]; cosine, sine [B, 1, T, d].
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
@@ -41,11 +17,63 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tenso
   return x * cosine + turned * sine;
 }
 
+const std::string prefix(decoder_part);
+const std::string head_name = std::string(head_part.substr(0, head_part.size() - 1));
+
 }  // namespace
 
-decoder::decoder(const text_config& config, const parameters& from, const std::string& prefix,
-                 const std::string& head_name, double lora_scale)
-    : config_(config), frequencies_(rope_frequencies(config)) {
+at::Tensor rope_frequencies(const text_config& config, std::int64_t positions) {
+  constexpr double two_pi = 6.283185307179586;
+  const rope_config& rope = config.rope;
+  const auto d = static_cast<double>(config.head_dim);
+  double theta = rope.theta;
+  if (rope.kind == rope_kind::dynamic && positions > config.max_position_embeddings) {
+    // The base grows so that the slowest pair spans the longer sequence ("NTK-aware", as transformers has it).
+    const double longer = static_cast<double>(positions) / static_cast<double>(config.max_position_embeddings);
+    theta *= std::pow(rope.factor * longer - (rope.factor - 1), d / (d - 2));
+  }
+  std::vector<float> out;
+  for (std::int64_t i = 0; i < config.head_dim / 2; ++i) {
+    double f = std::pow(theta, -2.0 * static_cast<double>(i) / d);
+    if (rope.kind == rope_kind::linear) f /= rope.factor;
+    if (rope.kind == rope_kind::llama3) {
+      // Long waves are stretched, short ones kept, those between interpolated (Llama 3.1 model card).
+      const double wave = two_pi / f;
+      const auto context = static_cast<double>(rope.original_max_position_embeddings);
+      if (wave > context / rope.low_freq_factor) {
+        f /= rope.factor;
+      } else if (wave > context / rope.high_freq_factor) {
+        const double t = (context / wave - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+        f = (1 - t) * f / rope.factor + t * f;
+      }
+    }
+    out.push_back(static_cast<float>(f));
+  }
+  return at::tensor(out);
+}
+
+void list_decoder(parameter_list& to, const text_config& t) {
+  list_tensor(to, prefix + "embed_tokens.weight", {t.vocab_size, t.hidden_size});
+  const std::int64_t q = t.num_attention_heads * t.head_dim;
+  const std::int64_t kv = t.num_key_value_heads * t.head_dim;
+  for (std::int64_t i = 0; i < t.num_hidden_layers; ++i) {
+    const std::string name = prefix + "layers." + std::to_string(i) + ".";
+    list_tensor(to, name + "input_layernorm.weight", {t.hidden_size});
+    list_linear(to, name + "self_attn.q_proj", q, t.hidden_size, t.qkv_bias);
+    list_linear(to, name + "self_attn.k_proj", kv, t.hidden_size, t.qkv_bias);
+    list_linear(to, name + "self_attn.v_proj", kv, t.hidden_size, t.qkv_bias);
+    list_linear(to, name + "self_attn.o_proj", t.hidden_size, q, t.output_bias);
+    list_tensor(to, name + "post_attention_layernorm.weight", {t.hidden_size});
+    list_linear(to, name + "mlp.gate_proj", t.intermediate_size, t.hidden_size, t.mlp_bias);
+    list_linear(to, name + "mlp.up_proj", t.intermediate_size, t.hidden_size, t.mlp_bias);
+    list_linear(to, name + "mlp.down_proj", t.hidden_size, t.intermediate_size, t.mlp_bias);
+  }
+  list_tensor(to, prefix + "norm.weight", {t.hidden_size});
+  if (!t.tie_word_embeddings) list_linear(to, head_name, t.vocab_size, t.hidden_size, false);
+}
+
+decoder::decoder(const text_config& config, const parameters& from, double lora_scale)
+    : config_(config), frequencies_(rope_frequencies(config, 0)) {
   embedding_ = from.at(prefix + "embed_tokens.weight");
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const std::string name = prefix + "layers." + std::to_string(i) + ".";
@@ -71,16 +99,34 @@ decoder::decoder(const text_config& config, const parameters& from, const std::s
 
 at::Tensor decoder::embed(const at::Tensor& ids) const { return at::embedding(embedding_, ids); }
 
+at::Tensor decoder::angles(const at::Tensor& positions) const {
+  at::Tensor frequencies = frequencies_;
+  if (config_.rope.kind == rope_kind::dynamic) {
+    frequencies = rope_frequencies(config_, positions.max().item<std::int64_t>() + 1);
+  }
+  at::Tensor half = positions.to(at::kFloat).unsqueeze(-1) * frequencies;
+  if (positions.dim() == 3) {
+    std::vector<at::Tensor> sections;
+    std::int64_t from = 0;
+    for (std::size_t i = 0; i < config_.rope.mrope_section.size(); ++i) {
+      const std::int64_t pairs = config_.rope.mrope_section[i];
+      sections.push_back(half[static_cast<std::int64_t>(i)].narrow(-1, from, pairs));
+      from += pairs;
+    }
+    half = at::cat(sections, -1);
+  }
+  return at::cat({half, half}, -1).unsqueeze(1);
+}
+
 at::Tensor decoder::hidden(const at::Tensor& embeds, const at::Tensor& positions, const at::Tensor& bias,
                            kv_cache* cache, at::Tensor* attention, std::vector<at::Tensor>* states) const {
   const std::int64_t b = embeds.size(0);
   const std::int64_t t = embeds.size(1);
   const std::int64_t d = config_.head_dim;
   const std::int64_t groups = config_.num_attention_heads / config_.num_key_value_heads;
-  const at::Tensor half_angles = positions.to(at::kFloat).unsqueeze(-1) * frequencies_;
-  const at::Tensor angles = at::cat({half_angles, half_angles}, -1).unsqueeze(1);
-  const at::Tensor cosine = angles.cos();
-  const at::Tensor sine = angles.sin();
+  const at::Tensor turned = angles(positions);
+  const at::Tensor cosine = turned.cos();
+  const at::Tensor sine = turned.sin();
 
   at::Tensor x = embeds;
   if (states != nullptr) states->push_back(x);

@@ -12,6 +12,10 @@
 
 namespace freshet::model {
 
+/// Angular frequency of each pair of channels [d / 2] (arXiv 2104.09864; scaled as the config says), for a
+/// sequence of that many positions: only the dynamic kind depends on it.
+[[nodiscard]] at::Tensor rope_frequencies(const text_config& config, std::int64_t positions);
+
 /// Keys and values of the positions that were read already; one entry a layer, [B, Hkv, S, d].
 struct kv_cache {
   std::vector<at::Tensor> keys;
@@ -21,15 +25,16 @@ struct kv_cache {
 class decoder {
  public:
   decoder() = default;
-  decoder(const text_config& config, const parameters& from, const std::string& prefix, const std::string& head_name,
-          double lora_scale);
+  decoder(const text_config& config, const parameters& from, double lora_scale);
 
   /// ids i64 [B, T] → [B, T, D]
   [[nodiscard]] at::Tensor embed(const at::Tensor& ids) const;
 
-  /// Final, normed hidden states [B, T, D]. embeds f32 [B, T, D]; positions i64 [B, T]; bias: additive
-  /// attention bias, broadcast to [B, H, T, S]. With a cache, the new keys and values are appended.
-  /// `attention`, if given, receives the last layer's softmax [B, H, T, S].
+  /// Final, normed hidden states [B, T, D]. embeds f32 [B, T, D]; positions i64 [B, T], or [3, B, T] by time,
+  /// row and column for a configuration with mrope_section (arXiv 2409.12191, 2.1); bias: additive attention
+  /// bias, broadcast to [B, H, T, S]. With a cache, the new keys and values are appended.
+  /// `attention`, if given, receives the last layer's softmax [B, H, T, S]; `states` the embeddings and the
+  /// output of every layer, the last one normed.
   [[nodiscard]] at::Tensor hidden(const at::Tensor& embeds, const at::Tensor& positions, const at::Tensor& bias,
                                   kv_cache* cache = nullptr, at::Tensor* attention = nullptr,
                                   std::vector<at::Tensor>* states = nullptr) const;
@@ -42,6 +47,8 @@ class decoder {
     rms_norm input_norm, post_norm;
     linear q, k, v, o, gate, up, down;
   };
+  [[nodiscard]] at::Tensor angles(const at::Tensor& positions) const;
+
   text_config config_;
   at::Tensor embedding_, frequencies_;
   std::vector<layer> layers_;

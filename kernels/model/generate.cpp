@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace freshet::model {
 namespace {
@@ -35,46 +36,24 @@ std::int32_t sample(const float* row, std::int64_t words, const generation_optio
 
 }  // namespace
 
-generated generate(const llava& model, const at::Tensor& visual, const at::Tensor& valid,
-                   const std::vector<std::vector<std::int32_t>>& prompts, const generation_options& options,
-                   rng* draw) {
+generated generate(const llava& model, const sequence& prompt, const generation_options& options, rng* draw) {
   FRESHET_ENSURE(options.temperature <= 0 || draw != nullptr, "generate: sampling needs a generator");
   const at::NoGradGuard no_grad;
-  const std::int64_t n = visual.size(0);
-  const std::int64_t k = visual.size(1);
-  FRESHET_ENSURE(static_cast<std::int64_t>(prompts.size()) == n, "generate: one prompt a row");
+  const std::int64_t n = prompt.embeds.size(0);
+  const std::int64_t s = prompt.embeds.size(1);
   const decoder& text = model.text_decoder();
-
-  // Prompts are padded on the right; padded keys are masked, positions count real tokens only.
-  std::int64_t longest = 1;
-  for (const auto& p : prompts) longest = std::max(longest, static_cast<std::int64_t>(p.size()));
-  at::Tensor ids = at::zeros({n, longest}, at::kLong);
-  at::Tensor lengths = at::zeros({n}, at::kLong);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto& p = prompts[static_cast<std::size_t>(i)];
-    FRESHET_ENSURE(!p.empty(), "generate: an empty prompt");
-    lengths[i] = static_cast<std::int64_t>(p.size());
-    for (std::size_t j = 0; j < p.size(); ++j) ids[i][static_cast<std::int64_t>(j)] = p[j];
-  }
-  const at::Tensor seen = valid.defined() ? valid : at::ones({n, k}, at::kBool);
-  const at::Tensor rank = seen.to(at::kLong).cumsum(1);
-  const at::Tensor kept = rank.narrow(1, k - 1, 1);
-  const at::Tensor steps = at::arange(longest, at::kLong).unsqueeze(0).expand({n, longest});
-  at::Tensor positions = at::cat({at::zeros({n, 1}, at::kLong), rank, steps + kept + 1}, 1);
-  at::Tensor key_valid = at::cat({at::ones({n, 1}, at::kBool), seen, steps.lt(lengths.unsqueeze(1))}, 1);
-  const std::int64_t s = 1 + k + longest;
+  at::Tensor key_valid = prompt.valid;
   const at::Tensor order = at::arange(s, at::kLong);
   const at::Tensor keep = order.unsqueeze(0)
                               .le(order.unsqueeze(1))
                               .logical_and(key_valid.unsqueeze(1))
                               .logical_or(at::eye(s, at::kBool));
-  const at::Tensor begin = text.embed(at::full({n, 1}, model.begin_token(), at::kLong));
 
   kv_cache cache;
   at::Tensor attention;
-  at::Tensor hidden = text.hidden(at::cat({begin, visual, text.embed(ids)}, 1), positions,
-                                  additive_mask(keep).unsqueeze(1), &cache, options.want_relevance ? &attention : nullptr);
-  const at::Tensor last = lengths + k;  // index of each row's last prompt token
+  const at::Tensor hidden = text.hidden(prompt.embeds, prompt.positions, additive_mask(keep).unsqueeze(1), &cache,
+                                        options.want_relevance ? &attention : nullptr);
+  const at::Tensor last = key_valid.to(at::kLong).mul(order).argmax(1);  // index of each row's last prompt token
   at::Tensor state =
       hidden.gather(1, last.view({n, 1, 1}).expand({n, 1, hidden.size(2)}));  // [N, 1, D]
 
@@ -82,11 +61,10 @@ generated generate(const llava& model, const at::Tensor& visual, const at::Tenso
   out.tokens.resize(static_cast<std::size_t>(n));
   if (options.want_relevance) {
     const std::int64_t heads = attention.size(1);
-    const at::Tensor rows =
+    out.relevance =
         attention.gather(2, last.view({n, 1, 1, 1}).expand({n, heads, 1, attention.size(3)})).squeeze(2).mean(1);
-    out.relevance = rows.narrow(1, 1, k).contiguous();
   }
-  const auto& ends = model.config().text.eos_token_ids;
+  const auto& ends = model.config().end_tokens();
   std::vector<bool> done(static_cast<std::size_t>(n), false);
   std::vector<at::Tensor> all_logits;
   std::vector<at::Tensor> all_hidden;
@@ -113,11 +91,42 @@ generated generate(const llava& model, const at::Tensor& visual, const at::Tenso
     all_hidden.push_back(state.squeeze(1) * alive);
     if (!any_left || step + 1 == options.max_new_tokens) break;
     key_valid = at::cat({key_valid, at::ones({n, 1}, at::kBool)}, 1);
-    const at::Tensor position = kept + 1 + lengths.unsqueeze(1) + step;
-    state = text.hidden(text.embed(next), position, additive_mask(key_valid).unsqueeze(1).unsqueeze(1), &cache);
+    state = text.hidden(text.embed(next), prompt.next + step, additive_mask(key_valid).unsqueeze(1).unsqueeze(1), &cache);
   }
   out.logits = at::stack(all_logits, 1);
   out.hidden = at::stack(all_hidden, 1);
+  return out;
+}
+
+generated generate(const llava& model, const at::Tensor& visual, const at::Tensor& valid,
+                   const std::vector<std::vector<std::int32_t>>& prompts, const generation_options& options, rng* draw,
+                   const at::Tensor& cells) {
+  const at::NoGradGuard no_grad;
+  const std::int64_t n = visual.size(0);
+  FRESHET_ENSURE(static_cast<std::int64_t>(prompts.size()) == n, "generate: one prompt a row");
+  // Prompts are padded on the right; padded keys are masked, positions count real tokens only.
+  std::int64_t longest = 1;
+  for (const auto& p : prompts) longest = std::max(longest, static_cast<std::int64_t>(p.size()));
+  at::Tensor ids = at::zeros({n, longest}, at::kLong);
+  at::Tensor lengths = at::zeros({n, 1}, at::kLong);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto& p = prompts[static_cast<std::size_t>(i)];
+    FRESHET_ENSURE(!p.empty(), "generate: an empty prompt");
+    lengths[i][0] = static_cast<std::int64_t>(p.size());
+    for (std::size_t j = 0; j < p.size(); ++j) ids[i][static_cast<std::int64_t>(j)] = p[j];
+  }
+  const sequence before = model.before_text(visual, valid, cells);
+  const at::Tensor steps = at::arange(longest, at::kLong).unsqueeze(0).expand({n, longest});
+  sequence whole;
+  whole.embeds = at::cat({before.embeds, model.text_decoder().embed(ids)}, 1);
+  whole.positions = join_positions(before.positions, steps + before.next);
+  whole.valid = at::cat({before.valid, steps.lt(lengths)}, 1);
+  whole.next = before.next + lengths;
+  generated out = generate(model, whole, options, draw);
+  if (out.relevance.defined()) {
+    const std::int64_t k = visual.size(1);
+    out.relevance = out.relevance.narrow(1, before.embeds.size(1) - k, k).contiguous();
+  }
   return out;
 }
 

@@ -7,15 +7,43 @@
 #include <cmath>
 
 #include "kernels/model/checkpoint.hpp"
-#include "kernels/model/safetensors.hpp"
+#include "kernels/model/checkpoint_fit.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 
 namespace freshet::model {
 namespace {
 
-constexpr const char* tower_prefix = "vision_tower.vision_model.";
-constexpr const char* decoder_prefix = "language_model.model.";
-constexpr const char* head_name = "language_model.lm_head";
+/// f32 weights stay where they are mapped: the mapping is this model's alone, so that training may write into it.
+at::Tensor weight_of(const host_tensor& stored) { return to_torch(stored).to(at::kFloat); }
+
+/// Each position sees the valid ones before it and itself, so that the softmax of padding stays finite.
+at::Tensor causal(const at::Tensor& valid) {
+  const std::int64_t s = valid.size(1);
+  const at::Tensor order = at::arange(s, at::kLong);
+  return order.unsqueeze(0).le(order.unsqueeze(1)).logical_and(valid.unsqueeze(1)).logical_or(at::eye(s, at::kBool));
+}
+
+/// Cells as the patches that they are made of, row by row: patches [N, K · merge², channels · patch²], positions in
+/// the grid of patches.
+visual_input patches_of(const visual_input& cells, const vision_config& v) {
+  const std::int64_t n = cells.patches.size(0);
+  const std::int64_t k = cells.patches.size(1);
+  const std::int64_t m = v.merge;
+  const std::int64_t p = v.patch_size;
+  visual_input out;
+  out.patches = cells.patches.reshape({n, k, v.num_channels, m, p, m, p})
+                    .permute({0, 1, 3, 5, 2, 4, 6})
+                    .reshape({n, k * m * m, v.num_channels * p * p});
+  FRESHET_ENSURE(cells.positions.defined() || k == v.cells(), "visual_tokens: some cells without their positions");
+  const at::Tensor cell = cells.positions.defined() ? cells.positions : at::arange(k, at::kLong).unsqueeze(0);
+  const at::Tensor row = cell.div(v.cell_grid(), "floor").mul(m).unsqueeze(-1);
+  const at::Tensor column = cell.remainder(v.cell_grid()).mul(m).unsqueeze(-1);
+  const at::Tensor within = at::arange(m * m, at::kLong);
+  const at::Tensor ids = (row + within.div(m, "floor")) * v.grid() + column + within.remainder(m);
+  out.positions = ids.reshape({cell.size(0), k * m * m}).expand({n, k * m * m});
+  if (cells.valid.defined()) out.valid = cells.valid.repeat_interleave(m * m, 1);
+  return out;
+}
 
 }  // namespace
 
@@ -50,117 +78,52 @@ text_blocks pack_blocks(const std::vector<std::vector<std::vector<std::int32_t>>
   return out;
 }
 
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> expected_parameters(const model_config& config) {
-  std::vector<std::pair<std::string, std::vector<std::int64_t>>> out;
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) {
-    out.emplace_back(name, std::move(shape));
-  };
-  const auto add_linear = [&](const std::string& name, std::int64_t to, std::int64_t from, bool bias) {
-    add(name + ".weight", {to, from});
-    if (bias) add(name + ".bias", {to});
-  };
-  const auto add_norm = [&](const std::string& name, std::int64_t width) {
-    add(name + ".weight", {width});
-    add(name + ".bias", {width});
-  };
-  FRESHET_ENSURE(config.vision.has_value() && config.projector.has_value(), "llava needs a vision tower");
-  const vision_config& v = *config.vision;
-  const std::string tower = tower_prefix;
-  std::int64_t channels = v.num_channels;
-  for (std::size_t i = 0; i < v.patch_stem.size(); ++i) {
-    const std::string name = tower + "embeddings.stem." + std::to_string(i);
-    add(name + ".conv.weight", {v.patch_stem[i], channels, 3, 3});
-    add(name + ".conv.bias", {v.patch_stem[i]});
-    add_norm(name + ".norm", v.patch_stem[i]);
-    channels = v.patch_stem[i];
-  }
-  const std::int64_t kernel = v.patch_stem.empty() ? v.patch_size : 1;
-  add(tower + "embeddings.patch_embedding.weight", {v.hidden_size, channels, kernel, kernel});
-  if (v.kind == vision_kind::siglip) add(tower + "embeddings.patch_embedding.bias", {v.hidden_size});
-  add(tower + "embeddings.position_embedding.weight", {v.tokens(), v.hidden_size});
-  if (v.class_token) {
-    add(tower + "embeddings.class_embedding", {v.hidden_size});
-    add_norm(tower + "pre_layrnorm", v.hidden_size);
-  }
-  for (std::int64_t i = 0; i < v.num_hidden_layers; ++i) {
-    const std::string name = tower + "encoder.layers." + std::to_string(i) + ".";
-    add_norm(name + "layer_norm1", v.hidden_size);
-    for (const char* p : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
-      add_linear(name + "self_attn." + p, v.hidden_size, v.hidden_size, true);
-    }
-    add_norm(name + "layer_norm2", v.hidden_size);
-    add_linear(name + "mlp.fc1", v.intermediate_size, v.hidden_size, true);
-    add_linear(name + "mlp.fc2", v.hidden_size, v.intermediate_size, true);
-  }
-  const text_config& t = config.text;
-  add_linear("multi_modal_projector.linear_1", t.hidden_size, v.hidden_size, config.projector->bias);
-  add_linear("multi_modal_projector.linear_2", t.hidden_size, t.hidden_size, config.projector->bias);
-  const std::string text = decoder_prefix;
-  add(text + "embed_tokens.weight", {t.vocab_size, t.hidden_size});
-  const std::int64_t q = t.num_attention_heads * t.head_dim;
-  const std::int64_t kv = t.num_key_value_heads * t.head_dim;
-  for (std::int64_t i = 0; i < t.num_hidden_layers; ++i) {
-    const std::string name = text + "layers." + std::to_string(i) + ".";
-    add(name + "input_layernorm.weight", {t.hidden_size});
-    add_linear(name + "self_attn.q_proj", q, t.hidden_size, t.qkv_bias);
-    add_linear(name + "self_attn.k_proj", kv, t.hidden_size, t.qkv_bias);
-    add_linear(name + "self_attn.v_proj", kv, t.hidden_size, t.qkv_bias);
-    add_linear(name + "self_attn.o_proj", t.hidden_size, q, t.output_bias);
-    add(name + "post_attention_layernorm.weight", {t.hidden_size});
-    add_linear(name + "mlp.gate_proj", t.intermediate_size, t.hidden_size, t.mlp_bias);
-    add_linear(name + "mlp.up_proj", t.intermediate_size, t.hidden_size, t.mlp_bias);
-    add_linear(name + "mlp.down_proj", t.hidden_size, t.intermediate_size, t.mlp_bias);
-  }
-  add(text + "norm.weight", {t.hidden_size});
-  if (!t.tie_word_embeddings) add_linear(head_name, t.vocab_size, t.hidden_size, false);
-  return out;
+at::Tensor join_positions(const at::Tensor& first, const at::Tensor& then) {
+  if (first.dim() == 2) return at::cat({first, then}, 1);
+  return at::cat({first, then.unsqueeze(0).expand({first.size(0), then.size(0), then.size(1)})}, 2);
+}
+
+at::Tensor read_sequence(const decoder& by, const sequence& s, std::vector<at::Tensor>* states) {
+  return by.hidden(s.embeds, s.positions, additive_mask(causal(s.valid)).unsqueeze(1), nullptr, nullptr, states);
+}
+
+llava::llava(model_config config) : config_(std::move(config)), spelling_(key_spelling::standard(config_)) {
+  if (config_.text.bos_token_id) prefix_.push_back(*config_.text.bos_token_id);
 }
 
 void llava::bind() {
-  tower_ = vision_tower(*config_.vision, weights_, tower_prefix, lora_scale_);
-  project1_ = linear::take(weights_, "multi_modal_projector.linear_1", lora_scale_);
-  project2_ = linear::take(weights_, "multi_modal_projector.linear_2", lora_scale_);
-  decoder_ = decoder(config_.text, weights_, decoder_prefix, head_name, lora_scale_);
+  if (config_.vision) {
+    const vision_config& v = *config_.vision;
+    if (v.kind == vision_kind::qwen2_vl) {
+      grid_tower_ = grid_tower(v, weights_, lora_scale_);
+    } else {
+      tower_ = vision_tower(v, weights_, lora_scale_);
+    }
+    connector_ = connector(*config_.projector, v, weights_, lora_scale_);
+  }
+  decoder_ = decoder(config_.text, weights_, lora_scale_);
 }
 
 result<llava> llava::load(const std::filesystem::path& folder) {
-  llava m;
-  FRESHET_TRY_ASSIGN(m.config_, load_model_config(folder));
-  if (!m.config_.vision || !m.config_.projector) {
-    return error{errc::unsupported, (folder / "config.json").string() + ": a bare decoder; a vision-language model is needed here"};
+  FRESHET_TRY_ASSIGN(model_config config, load_model_config(folder));
+  FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder, "model", mapping::copy_on_write));
+  FRESHET_TRY_ASSIGN(checkpoint_fit fit, fit_checkpoint(config, files));
+  llava m(std::move(config));
+  for (const auto& item : fit.expected) {
+    FRESHET_TRY_ASSIGN(const host_tensor stored, files.get(fit.spelling.in_file(item.first)));
+    m.weights_.set(item.first, weight_of(stored));
   }
-  FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder));
-  std::string problems;
-  std::size_t used = 0;
-  for (const auto& [name, shape] : expected_parameters(m.config_)) {
-    if (!files.contains(name)) {
-      problems += "\n  missing: " + name;
-      continue;
-    }
-    FRESHET_TRY_ASSIGN(const host_tensor stored, files.get(name));
-    ++used;
-    if (stored.shape() != shape) {
-      problems += "\n  wrong shape: " + name;
-      continue;
-    }
-    m.weights_.set(name, to_torch(stored).to(at::kFloat, false, /*copy=*/true));
+  for (const std::string& name : fit.carried) {
+    FRESHET_TRY_ASSIGN(host_tensor stored, files.get(name));
+    m.carried_.push_back({name, std::move(stored)});
   }
-  for (const std::string& name : files.names()) {
-    // CLIP and SigLIP checkpoints carry a norm for their pooled output, which LLaVA does not read.
-    const bool known = m.weights_.has(name) || problems.find(": " + name) != std::string::npos ||
-                       name.rfind(std::string(tower_prefix) + "post_layernorm.", 0) == 0;
-    if (!known) problems += "\n  unexpected: " + name;
-  }
-  if (!problems.empty()) {
-    return error{errc::corrupt, folder.string() + ": tensors do not fit config.json (" + std::to_string(used) + " fit):" + problems};
-  }
+  m.spelling_ = std::move(fit.spelling);
   m.bind();
   return m;
 }
 
 llava llava::random(const model_config& config, std::uint64_t seed) {
-  llava m;
-  m.config_ = config;
+  llava m(config);
   const rng base(seed);
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config.text.num_hidden_layers));
   for (const auto& [name, shape] : expected_parameters(config)) {
@@ -169,7 +132,7 @@ llava llava::random(const model_config& config, std::uint64_t seed) {
     const auto has = [&, n = name](const char* part) { return n.find(part) != std::string::npos; };
     std::vector<float> values(*items, 0.0F);
     rng draw = base.split(name);
-    if (shape.size() == 1 && has("norm") && has(".weight")) {
+    if (shape.size() == 1 && (has("norm") || has("ln_q")) && has(".weight")) {
       std::fill(values.begin(), values.end(), 1.0F);
     } else if (shape.size() > 1 || has("class_embedding")) {
       // Matrices by fan-in, so that depth neither grows nor kills signals; embeddings of the same
@@ -193,8 +156,9 @@ result<void> llava::save(const std::filesystem::path& folder) const {
   FRESHET_TRY(save_model_config(config_, folder));
   std::vector<named_tensor> tensors;
   for (const auto& item : expected_parameters(config_)) {
-    tensors.push_back({item.first, to_host(weights_.at(item.first))});
+    tensors.push_back({spelling_.in_file(item.first), to_host(weights_.at(item.first))});
   }
+  tensors.insert(tensors.end(), carried_.begin(), carried_.end());
   return write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
 }
 
@@ -220,52 +184,92 @@ result<void> llava::attach(const lora_spec& spec) {
 }
 
 llava llava::clone() const {
-  llava copy;
-  copy.config_ = config_;
+  llava copy(config_);
+  copy.spelling_ = spelling_;
   copy.weights_ = weights_.clone();
+  copy.carried_ = carried_;
+  copy.prefix_ = prefix_;
   copy.lora_scale_ = lora_scale_;
   copy.bind();
   return copy;
 }
 
-std::int32_t llava::begin_token() const {
-  FRESHET_ENSURE(config_.text.bos_token_id.has_value(), "text_config has no bos_token_id");
-  return *config_.text.bos_token_id;
+void llava::set_prefix(std::vector<std::int32_t> ids) {
+  for (const std::int32_t id : ids) {
+    FRESHET_ENSURE(id >= 0 && id < config_.text.vocab_size, "set_prefix: no such token");
+  }
+  prefix_ = std::move(ids);
 }
 
-at::Tensor llava::visual_tokens(const visual_input& in) const {
-  at::Tensor x = tower_.hidden(in, config_.projector->vision_feature_layer);
-  if (config_.vision->class_token && config_.projector->select == feature_select::drop_class_token) {
+at::Tensor llava::no_picture(std::int64_t rows) const { return at::zeros({rows, 0, config_.text.hidden_size}); }
+
+at::Tensor llava::visual_tokens(const visual_input& cells) const {
+  FRESHET_ENSURE(config_.vision.has_value(), "visual_tokens: a decoder alone sees no pictures");
+  const vision_config& v = *config_.vision;
+  if (v.kind == vision_kind::qwen2_vl) {
+    const visual_input in = patches_of(cells, v);
+    grid_patches grid;
+    // A picture stands still: its frames are the same.
+    const std::int64_t n = in.patches.size(0);
+    const std::int64_t k = in.patches.size(1);
+    grid.patches = in.patches.reshape({n, k, v.num_channels, 1, v.patch_size * v.patch_size})
+                       .expand({n, k, v.num_channels, v.temporal_patch, v.patch_size * v.patch_size})
+                       .reshape({n, k, in.patches.size(2) * v.temporal_patch});
+    grid.rows = in.positions.div(v.grid(), "floor");
+    grid.columns = in.positions.remainder(v.grid());
+    grid.valid = in.valid;
+    return connector_(grid_tower_.features(grid));
+  }
+  const std::int64_t layer = config_.projector->vision_feature_layer;
+  at::Tensor x = tower_.features(v.merge > 1 ? patches_of(cells, v) : cells, layer);
+  if (v.class_token && config_.projector->select == feature_select::drop_class_token) {
     x = x.narrow(1, 1, x.size(1) - 1);
   }
-  return project2_(activate(config_.projector->hidden_act, project1_(x)));
+  return connector_(x);
 }
 
-at::Tensor llava::text_hidden(const at::Tensor& visual, const at::Tensor& valid, const text_blocks& text) const {
+sequence llava::before_text(const at::Tensor& visual, const at::Tensor& valid, const at::Tensor& cells) const {
   const std::int64_t n = visual.size(0);
   const std::int64_t k = visual.size(1);
-  const std::int64_t t = text.ids.size(1);
-  const at::Tensor begin = decoder_.embed(at::full({n, 1}, begin_token(), at::kLong));
-  const at::Tensor embeds = at::cat({begin, visual, decoder_.embed(text.ids)}, 1);
-
-  // Positions: the picture's tokens are numbered as if the missing ones had never been there.
+  const auto p = static_cast<std::int64_t>(prefix_.size());
+  const std::vector<std::int64_t> ids(prefix_.begin(), prefix_.end());
+  const at::Tensor begin = at::tensor(ids, at::kLong).unsqueeze(0).expand({n, p});
+  const at::Tensor counted = at::arange(p, at::kLong).unsqueeze(0).expand({n, p});
   const at::Tensor seen = valid.defined() ? valid : at::ones({n, k}, at::kBool);
-  const at::Tensor rank = seen.to(at::kLong).cumsum(1);
-  const at::Tensor prefix = at::cat({at::zeros({n, 1}, at::kLong), rank}, 1);
-  const at::Tensor kept = rank.narrow(1, k - 1, 1);
-  const at::Tensor positions = at::cat({prefix, text.offset + kept + 1}, 1);
+  sequence out;
+  out.embeds = at::cat({decoder_.embed(begin), visual}, 1);
+  out.valid = at::cat({at::ones({n, p}, at::kBool), seen}, 1);
+  if (config_.text.rope.mrope_section.empty() || k == 0) {
+    // The picture's tokens are numbered as if the missing ones had never been there.
+    const at::Tensor rank = seen.to(at::kLong).cumsum(1);
+    out.positions = at::cat({counted, rank + (p - 1)}, 1);
+    out.next = k == 0 ? at::full({n, 1}, p, at::kLong) : rank.narrow(1, k - 1, 1) + p;
+    return out;
+  }
+  // Each stands where it is in the picture; text goes on behind the longer edge (arXiv 2409.12191, figure 3).
+  const std::int64_t grid = config_.vision->cell_grid();
+  FRESHET_ENSURE(cells.defined() || k == config_.vision->cells(), "before_text: some cells without their positions");
+  const at::Tensor cell = (cells.defined() ? cells : at::arange(k, at::kLong).unsqueeze(0)).expand({n, k});
+  const auto with = [&](const at::Tensor& along) { return at::cat({counted, along + p}, 1); };
+  out.positions = at::stack({with(at::zeros_like(cell)), with(cell.div(grid, "floor")), with(cell.remainder(grid))}, 0);
+  out.next = at::full({n, 1}, p + grid, at::kLong);
+  return out;
+}
 
-  // Who may see whom: [N, 1+K+T, 1+K+T], causal; text only within its own block.
-  const std::int64_t p = 1 + k;
-  const at::Tensor prefix_valid = at::cat({at::ones({n, 1}, at::kBool), seen}, 1);
-  const at::Tensor order = at::arange(p + t, at::kLong);
-  const at::Tensor causal = order.unsqueeze(0).le(order.unsqueeze(1));
+at::Tensor llava::text_hidden(const at::Tensor& visual, const at::Tensor& valid, const text_blocks& text,
+                              const at::Tensor& cells) const {
+  const sequence before = before_text(visual, valid, cells);
+  const std::int64_t n = visual.size(0);
+  const std::int64_t p = before.embeds.size(1);
+  const std::int64_t t = text.ids.size(1);
+  const at::Tensor embeds = at::cat({before.embeds, decoder_.embed(text.ids)}, 1);
+  const at::Tensor positions = join_positions(before.positions, text.offset + before.next);
+  // Text sees its own block only.
   const at::Tensor block = at::cat({at::full({n, p}, -2, at::kLong), text.block}, 1);
-  const at::Tensor key_valid = at::cat({prefix_valid, text.block.ge(0)}, 1).unsqueeze(1);
   const at::Tensor same = block.unsqueeze(2).eq(block.unsqueeze(1)).logical_or(block.eq(-2).unsqueeze(1));
-  // Every row keeps at least itself, so that the softmax of padding stays finite.
-  const at::Tensor self = at::eye(p + t, at::kBool);
-  const at::Tensor keep = causal.logical_and(same).logical_and(key_valid).logical_or(self);
+  const at::Tensor keep = causal(at::cat({before.valid, text.block.ge(0)}, 1))
+                              .logical_and(same)
+                              .logical_or(at::eye(p + t, at::kBool));
   return decoder_.hidden(embeds, positions, additive_mask(keep).unsqueeze(1)).narrow(1, p, t);
 }
 

@@ -1,7 +1,9 @@
-// LLaVA (arXiv 2304.08485): vision tower → MLP projector → decoder, over one set of named
-// parameters; Hugging Face's LlavaForConditionalGeneration in layout and numbers.
+// The model: vision tower → connector → decoder, or a decoder alone, over one set of named parameters;
+// LLaVA (arXiv 2304.08485) and the architectures of its kind that architecture.hpp lists, in Hugging
+// Face's layout and numbers.
 // Ownership: a model owns its parameters. Thread contract: one thread at a time.
 // Shapes: N pictures, K visual tokens given (padded), T text positions, V words, D decoder width.
+// A cell is the part of a picture that becomes one visual token (vision_config).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,10 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "kernels/model/connector.hpp"
 #include "kernels/model/decoder.hpp"
+#include "kernels/model/grid_tower.hpp"
+#include "kernels/model/key_spelling.hpp"
 #include "kernels/model/lora.hpp"
 #include "kernels/model/model_config.hpp"
+#include "kernels/model/parameter_list.hpp"
 #include "kernels/model/parameters.hpp"
+#include "kernels/model/safetensors.hpp"
 #include "kernels/model/vision.hpp"
 
 namespace freshet::model {
@@ -30,18 +37,31 @@ struct text_blocks {
 /// blocks[n] = the token ids of each block of picture n.
 [[nodiscard]] text_blocks pack_blocks(const std::vector<std::vector<std::vector<std::int32_t>>>& blocks);
 
+/// What a decoder reads: S positions a row, some of which may be padding.
+struct sequence {
+  at::Tensor embeds;     ///< f32 [N, S, D]
+  at::Tensor positions;  ///< i64 [N, S], or [3, N, S] where the decoder's positions have three dimensions
+  at::Tensor valid;      ///< bool [N, S]
+  at::Tensor next;       ///< i64 [N, 1] the position of what comes after
+};
+/// Final hidden states [N, S, D]; each position sees the valid ones before it and itself. `states` as
+/// decoder::hidden gives them.
+[[nodiscard]] at::Tensor read_sequence(const decoder& by, const sequence& s, std::vector<at::Tensor>* states = nullptr);
+
 class llava {
  public:
-  /// Reads config.json and the safetensors of `folder`; lists all missing, unexpected and
-  /// misshapen tensors in one error.
+  /// Reads config.json and the safetensors of `folder`; lists all missing, unexpected and misshapen tensors in
+  /// one error. f32 tensors stay in the file, mapped, until something is written into them.
   static result<llava> load(const std::filesystem::path& folder);
   /// Fresh random weights (for pretraining and tests).
   static llava random(const model_config& config, std::uint64_t seed);
-  /// Writes config.json and model.safetensors, without adapter.
+  /// Writes config.json and model.safetensors, without adapter, under the names that were read.
   result<void> save(const std::filesystem::path& folder) const;
 
   [[nodiscard]] const model_config& config() const { return config_; }
+  /// Under the program's names (part_names.hpp), whatever the file's.
   [[nodiscard]] const parameters& weights() const { return weights_; }
+  [[nodiscard]] const key_spelling& spelling() const { return spelling_; }
   /// xxh3-64 over names, shapes and bytes of the base weights.
   [[nodiscard]] std::uint64_t base_hash() const;
 
@@ -50,34 +70,49 @@ class llava {
   /// An independent copy, adapter included.
   [[nodiscard]] llava clone() const;
 
-  /// Visual tokens after the projector [N, K, D].
-  [[nodiscard]] at::Tensor visual_tokens(const visual_input& in) const;
+  /// The tokens before every picture: at first the begin token, or nothing where the model has none. A chat
+  /// template puts more there; cloud and devices must agree.
+  [[nodiscard]] const std::vector<std::int32_t>& prefix() const { return prefix_; }
+  void set_prefix(std::vector<std::int32_t> ids);
 
-  /// Final hidden states at the text positions [N, T, D]. `valid` bool [N, K] or undefined.
-  /// The sequence is: begin token, visual tokens, blocks.
-  [[nodiscard]] at::Tensor text_hidden(const at::Tensor& visual, const at::Tensor& valid,
-                                       const text_blocks& text) const;
+  /// Visual tokens after the connector [N, K, D], of pictures cut into cells: patches f32 [N, K, channels ·
+  /// cell_size²], positions in the grid of cells.
+  [[nodiscard]] at::Tensor visual_tokens(const visual_input& cells) const;
+  /// For text without pictures: [rows, 0, D].
+  [[nodiscard]] at::Tensor no_picture(std::int64_t rows) const;
+
+  /// The prefix and the picture. `valid` bool [N, K] or undefined; `cells` i64 [N, K] as in visual_input, which
+  /// only decoders with positions in three dimensions ask for; undefined = 0..K-1.
+  [[nodiscard]] sequence before_text(const at::Tensor& visual, const at::Tensor& valid, const at::Tensor& cells = {}) const;
+  /// Final hidden states at the text positions [N, T, D]. The sequence is: prefix, visual tokens, blocks.
+  [[nodiscard]] at::Tensor text_hidden(const at::Tensor& visual, const at::Tensor& valid, const text_blocks& text,
+                                       const at::Tensor& cells = {}) const;
 
   /// [.., D] → [.., V]
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const { return decoder_.logits(hidden); }
 
+  /// CLIP's and SigLIP's, Qwen2-VL's: the one that config().vision->kind names.
   [[nodiscard]] const vision_tower& tower() const { return tower_; }
+  [[nodiscard]] const grid_tower& tower_of_grids() const { return grid_tower_; }
+  [[nodiscard]] const connector& to_tokens() const { return connector_; }
   [[nodiscard]] const decoder& text_decoder() const { return decoder_; }
-  [[nodiscard]] std::int32_t begin_token() const;
 
  private:
-  llava() = default;
+  explicit llava(model_config config);
   void bind();
   model_config config_;
+  key_spelling spelling_;
   parameters weights_;
+  std::vector<named_tensor> carried_;  // what the file has and nothing here uses; save writes it back
+  std::vector<std::int32_t> prefix_;
   double lora_scale_ = 0;
   vision_tower tower_;
-  linear project1_, project2_;
+  grid_tower grid_tower_;
+  connector connector_;
   decoder decoder_;
 };
 
-/// Name and shape of every parameter that a configuration asks for, in order.
-[[nodiscard]] std::vector<std::pair<std::string, std::vector<std::int64_t>>> expected_parameters(
-    const model_config& config);
+/// Positions [N, A] or [3, N, A] with [N, B] behind them.
+[[nodiscard]] at::Tensor join_positions(const at::Tensor& first, const at::Tensor& then);
 
 }  // namespace freshet::model

@@ -20,7 +20,7 @@ error refused(const std::filesystem::path& path, const char* action) {
 
 }  // namespace
 
-result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::filesystem::path& path) {
+result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::filesystem::path& path, mapping kind) {
   // Without O_NONBLOCK opening a named pipe would wait for its writer.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return refused(path, "open");
@@ -37,7 +37,10 @@ result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::filesyst
   const auto bytes = static_cast<std::size_t>(status.st_size);
   void* data = nullptr;
   if (bytes > 0) {  // an empty range cannot be mapped
-    data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    // Without MAP_NORESERVE a writable mapping counts as memory in use, and a model larger than memory is refused.
+    const bool writable = kind == mapping::copy_on_write;
+    data = ::mmap(nullptr, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                  writable ? MAP_PRIVATE | MAP_NORESERVE : MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED) {
       const error failure = refused(path, "map");
       ::close(fd);

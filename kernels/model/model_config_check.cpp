@@ -16,6 +16,8 @@ void check_vision(const vision_config& v, const std::string& at, bool readable, 
   problems.within(at + "patch_size", v.patch_size, 1, 8192);
   problems.within(at + "layer_norm_eps", v.layer_norm_eps, 1e-15, 0.1);
   problems.within(at + "attention_dropout", v.attention_dropout, 0.0, 1.0);
+  problems.within(at + "merge", v.merge, 1, 64);
+  problems.within(at + "temporal_patch_size", v.temporal_patch, 1, 64);
   for (const std::int64_t channels : v.patch_stem) {
     problems.within(at + "freshet_patch_stem.channels", channels, 1, 65536);
   }
@@ -27,6 +29,11 @@ void check_vision(const vision_config& v, const std::string& at, bool readable, 
     problems.add(at + "hidden_size", std::to_string(v.hidden_size),
                  "must be a multiple of num_attention_heads (" + std::to_string(v.num_attention_heads) + ")");
   }
+  if (v.kind == vision_kind::qwen2_vl && v.hidden_size / v.num_attention_heads % 4 != 0) {
+    problems.add(at + "embed_dim", std::to_string(v.hidden_size),
+                 "must give each of num_heads (" + std::to_string(v.num_attention_heads) +
+                     ") a multiple of 4 (rows and columns turn pairs)");
+  }
   if (v.patch_size > v.image_size) {
     problems.add(at + "patch_size", std::to_string(v.patch_size),
                  "must be at most image_size (" + std::to_string(v.image_size) + ")");
@@ -34,6 +41,10 @@ void check_vision(const vision_config& v, const std::string& at, bool readable, 
     problems.add(
         at + "patch_size", std::to_string(v.patch_size),
         "gives " + std::to_string(v.patches()) + " patches, must give at most " + std::to_string(most_patches));
+  } else if (v.grid() % v.merge != 0) {
+    problems.add(at + "image_size", std::to_string(v.image_size),
+                 "gives " + std::to_string(v.grid()) + " patches a side, must give a multiple of " +
+                     std::to_string(v.merge) + ", the patches a side of a visual token");
   }
 }
 
@@ -69,6 +80,15 @@ void check_text(const text_config& t, const std::string& at, bool readable, prob
     problems.add(at + "head_dim", std::to_string(t.head_dim),
                  "must be even (rotary embedding turns pairs) and lie in 2 to 1024");
   }
+  std::int64_t turned = 0;
+  for (const std::int64_t pairs : t.rope.mrope_section) {
+    problems.within(at + "rope_scaling.mrope_section", pairs, 0, t.head_dim / 2);
+    turned += pairs;
+  }
+  if (!t.rope.mrope_section.empty() && turned != t.head_dim / 2) {
+    problems.add(at + "rope_scaling.mrope_section", "a sum of " + std::to_string(turned),
+                 "must sum to half of head_dim (" + std::to_string(t.head_dim / 2) + ")");
+  }
   if (t.num_attention_heads % t.num_key_value_heads != 0) {
     problems.add(at + "num_key_value_heads", std::to_string(t.num_key_value_heads),
                  "must divide num_attention_heads (" + std::to_string(t.num_attention_heads) + ")");
@@ -85,19 +105,22 @@ void check_projector(const projector_config& p, const vision_config& v, problem_
     problems.add("vision_feature_select_strategy", "\"default\"",
                  "must be \"full\": the vision tower has no class token, a patch would be dropped");
   }
+  if (p.kind == connector_kind::mlp && v.merge != 1) {
+    problems.add("merge", std::to_string(v.merge), "an MLP connector makes a token of each patch: must be 1");
+  }
   if (p.image_token_id < 0) problems.add("image_token_index", std::to_string(p.image_token_id), "must be 0 or more");
 }
 
 }  // namespace
 
 void check_model_config(const model_config& config, readable_sections readable, problem_list& problems) {
-  const bool llava = config.vision.has_value();
-  if (llava != config.projector.has_value()) {
-    problems.add("vision_config", llava ? "present" : "absent", "a vision tower and a projector come together");
+  const bool sees = config.vision.has_value();
+  if (sees != config.projector.has_value()) {
+    problems.add("vision_config", sees ? "present" : "absent", "a vision tower and a projector come together");
     return;
   }
-  check_text(config.text, llava ? "text_config." : "", readable.text, problems);
-  if (!llava) return;
+  check_text(config.text, sees ? "text_config." : "", readable.text, problems);
+  if (!sees) return;
   check_vision(*config.vision, "vision_config.", readable.vision, problems);
   if (readable.vision && readable.projector) check_projector(*config.projector, *config.vision, problems);
 }

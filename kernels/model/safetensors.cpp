@@ -18,8 +18,8 @@ constexpr std::size_t base_alignment = 8;  // the widest item
 
 }  // namespace
 
-result<safetensors_file> safetensors_file::open(const std::filesystem::path& path) {
-  FRESHET_TRY_ASSIGN(const std::shared_ptr<const mapped_file> file, mapped_file::open(path));
+result<safetensors_file> safetensors_file::open(const std::filesystem::path& path, mapping kind) {
+  FRESHET_TRY_ASSIGN(const std::shared_ptr<const mapped_file> file, mapped_file::open(path, kind));
   return parse(file, file->data(), file->bytes(), path.string());
 }
 

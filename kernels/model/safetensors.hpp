@@ -14,6 +14,7 @@
 
 #include "kernels/base/host_tensor.hpp"
 #include "kernels/base/result.hpp"
+#include "kernels/model/mapped_file.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +41,7 @@ struct tensor_entry {
 class safetensors_file {
  public:
   /// Maps the file and checks all of its header; no tensor is read yet.
-  static result<safetensors_file> open(const std::filesystem::path& path);
+  static result<safetensors_file> open(const std::filesystem::path& path, mapping kind = mapping::read_only);
   /// The same over bytes in memory, which the tensors keep alive; `origin` stands first in errors.
   static result<safetensors_file> from_bytes(const host_tensor& bytes, std::string origin);
 

@@ -13,10 +13,10 @@ bool is_trainable(const std::string& name) {
   };
   if (ends_with(".bias") || ends_with(".lora_A.weight") || ends_with(".lora_B.weight")) return true;
   if (!ends_with(".weight")) return false;
-  // CLIP spells one of its norms "layrnorm".
+  // CLIP spells one of its norms "layrnorm"; Qwen2-VL's merger has one that is called ln_q.
   const std::string layer = name.substr(0, name.size() - 7);
   const std::string last = layer.substr(layer.rfind('.') + 1);
-  return last.find("norm") != std::string::npos;
+  return last.find("norm") != std::string::npos || last == "ln_q";
 }
 
 trainable_set trainable_set::of(const parameters& model) {

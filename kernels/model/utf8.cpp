@@ -27,6 +27,18 @@ lead lead_of(unsigned char byte) {
   return {0, 0x80, 0xbf, false};
 }
 
+// How many bytes from `at` on belong to the sequence of that lead byte.
+std::size_t good_bytes(std::string_view text, std::size_t at, const lead& first) {
+  std::size_t good = 1;
+  while (first.valid && good <= first.followers && at + good < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[at + good]);
+    const bool fits = good == 1 ? byte >= first.low && byte <= first.high : byte >= 0x80 && byte <= 0xbf;
+    if (!fits) break;
+    ++good;
+  }
+  return good;
+}
+
 }  // namespace
 
 std::string valid_utf8(std::string_view text) {
@@ -35,13 +47,7 @@ std::string valid_utf8(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
     const lead first = lead_of(static_cast<unsigned char>(text[at]));
-    std::size_t good = 1;
-    while (first.valid && good <= first.followers && at + good < text.size()) {
-      const auto byte = static_cast<unsigned char>(text[at + good]);
-      const bool fits = good == 1 ? byte >= first.low && byte <= first.high : byte >= 0x80 && byte <= 0xbf;
-      if (!fits) break;
-      ++good;
-    }
+    const std::size_t good = good_bytes(text, at, first);
     if (first.valid && good == first.followers + 1) {
       out += text.substr(at, good);
     } else {
@@ -50,6 +56,18 @@ std::string valid_utf8(std::string_view text) {
     at += good;
   }
   return out;
+}
+
+std::size_t decided_utf8(std::string_view text) {
+  // Only one of the last three bytes can lead a sequence that is still open.
+  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+    const std::size_t at = text.size() - back;
+    const lead first = lead_of(static_cast<unsigned char>(text[at]));
+    if (!first.valid) continue;
+    const bool open = first.followers >= back && good_bytes(text, at, first) == back;
+    return open ? at : text.size();
+  }
+  return text.size();
 }
 
 }  // namespace freshet::model

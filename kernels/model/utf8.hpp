@@ -2,6 +2,7 @@
 // Thread contract: free functions without state.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -11,5 +12,8 @@ namespace freshet::model {
 /// Overlong forms, surrogates and code points past U+10FFFF are ill-formed (Unicode 15, table 3-7); a
 /// sequence that breaks off is replaced as one, up to the byte that breaks it.
 std::string valid_utf8(std::string_view text);
+
+/// How many bytes at the front are decided: all but a sequence at the end that more bytes may complete.
+std::size_t decided_utf8(std::string_view text);
 
 }  // namespace freshet::model

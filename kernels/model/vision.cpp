@@ -2,10 +2,14 @@
 
 #include <ATen/ATen.h>
 
+#include "kernels/model/parameter_list.hpp"
+#include "kernels/model/part_names.hpp"
+
 namespace freshet::model {
 namespace {
 
 constexpr std::int64_t stem_groups = 8;
+const std::string prefix(vision_model_part);
 
 }  // namespace
 
@@ -21,8 +25,51 @@ at::Tensor to_patches(const at::Tensor& pixels, std::int64_t patch_size) {
       .reshape({n, rows * columns, c * patch_size * patch_size});
 }
 
-vision_tower::vision_tower(const vision_config& config, const parameters& from, const std::string& prefix,
-                           double lora_scale)
+at::Tensor spread_positions(const at::Tensor& real, std::int64_t side) {
+  const std::int64_t rows = real.size(1);
+  const std::int64_t columns = real.size(2);
+  FRESHET_ENSURE(rows <= side && columns <= side, "spread_positions: a picture larger than the position embedding");
+  // Counted along the first row and column, as the reference does.
+  const at::Tensor high = real.select(2, 0).sum(1).clamp_min(1);
+  const at::Tensor wide = real.select(1, 0).sum(1).clamp_min(1);
+  const auto spread = [&](std::int64_t n, const at::Tensor& count) {
+    return at::arange(n, at::kLong).mul(side).unsqueeze(0).div(count.unsqueeze(1), "floor").clamp_max(side - 1);
+  };
+  const at::Tensor ids = spread(rows, high).unsqueeze(2).mul(side) + spread(columns, wide).unsqueeze(1);
+  return ids.mul(real.to(at::kLong)).flatten(1);
+}
+
+void list_vision_tower(parameter_list& to, const vision_config& v) {
+  std::int64_t channels = v.num_channels;
+  for (std::size_t i = 0; i < v.patch_stem.size(); ++i) {
+    const std::string name = prefix + "embeddings.stem." + std::to_string(i);
+    list_tensor(to, name + ".conv.weight", {v.patch_stem[i], channels, 3, 3});
+    list_tensor(to, name + ".conv.bias", {v.patch_stem[i]});
+    list_norm(to, name + ".norm", v.patch_stem[i]);
+    channels = v.patch_stem[i];
+  }
+  const std::int64_t kernel = v.patch_stem.empty() ? v.patch_size : 1;
+  list_tensor(to, prefix + "embeddings.patch_embedding.weight", {v.hidden_size, channels, kernel, kernel});
+  if (v.kind != vision_kind::clip) list_tensor(to, prefix + "embeddings.patch_embedding.bias", {v.hidden_size});
+  list_tensor(to, prefix + "embeddings.position_embedding.weight", {v.tokens(), v.hidden_size});
+  if (v.class_token) {
+    list_tensor(to, prefix + "embeddings.class_embedding", {v.hidden_size});
+    list_norm(to, prefix + "pre_layrnorm", v.hidden_size);
+  }
+  for (std::int64_t i = 0; i < v.num_hidden_layers; ++i) {
+    const std::string name = prefix + "encoder.layers." + std::to_string(i) + ".";
+    list_norm(to, name + "layer_norm1", v.hidden_size);
+    for (const char* p : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
+      list_linear(to, name + "self_attn." + p, v.hidden_size, v.hidden_size, true);
+    }
+    list_norm(to, name + "layer_norm2", v.hidden_size);
+    list_linear(to, name + "mlp.fc1", v.intermediate_size, v.hidden_size, true);
+    list_linear(to, name + "mlp.fc2", v.hidden_size, v.intermediate_size, true);
+  }
+  if (v.kind == vision_kind::idefics3) list_norm(to, prefix + "post_layernorm", v.hidden_size);
+}
+
+vision_tower::vision_tower(const vision_config& config, const parameters& from, double lora_scale)
     : config_(config) {
   const std::string embeddings = prefix + "embeddings.";
   for (std::size_t i = 0; i < config.patch_stem.size(); ++i) {
@@ -51,6 +98,8 @@ vision_tower::vision_tower(const vision_config& config, const parameters& from, 
     l.fc2 = linear::take(from, name + "mlp.fc2", lora_scale);
     layers_.push_back(std::move(l));
   }
+  has_post_norm_ = config.kind == vision_kind::idefics3;
+  if (has_post_norm_) post_norm_ = layer_norm::take(from, prefix + "post_layernorm", config.layer_norm_eps);
 }
 
 at::Tensor vision_tower::through_stem(const visual_input& in) const {
@@ -101,6 +150,11 @@ at::Tensor vision_tower::run(const encoder_layer& l, const at::Tensor& x, const 
   const at::Tensor normed = l.norm1(x);
   const at::Tensor y = x + l.out(attend(split(l.q(normed)), split(l.k(normed)), split(l.v(normed)), bias));
   return y + l.fc2(activate(config_.hidden_act, l.fc1(l.norm2(y))));
+}
+
+at::Tensor vision_tower::features(const visual_input& in, std::int64_t layer) const {
+  const at::Tensor x = hidden(in, layer);
+  return has_post_norm_ ? post_norm_(x) : x;
 }
 
 at::Tensor vision_tower::hidden(const visual_input& in, std::int64_t layer) const {

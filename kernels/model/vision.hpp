@@ -1,6 +1,6 @@
-// The vision tower: CLIP or SigLIP as Hugging Face defines them, fed with patches, some of which
-// may be missing. A missing patch is not in the sequence at all; with a convolutional stem it is
-// blank (the mean colour) in the picture that the stem sees.
+// The vision tower: CLIP, SigLIP or Idefics3's SigLIP as Hugging Face defines them, fed with patches,
+// some of which may be missing. A missing patch is not in the sequence at all; with a convolutional stem
+// it is blank (the mean colour) in the picture that the stem sees.
 // Shapes: N pictures, K patches given of L in the grid, P = channels · patch², D hidden width.
 #pragma once
 
@@ -24,11 +24,18 @@ struct visual_input {
 /// be at least one patch (a remainder is dropped, as a strided convolution does).
 [[nodiscard]] at::Tensor to_patches(const at::Tensor& pixels, std::int64_t patch_size);
 
+/// The rows of Idefics3's position embedding for pictures of which only a top left rectangle is real: its
+/// patches are spread over the whole grid. real bool [N, rows, columns], at most side × side → i64 [N, rows ·
+/// columns], 0 where not real. In whole numbers: the reference rounds in f32, which differs on no grid up to 36.
+[[nodiscard]] at::Tensor spread_positions(const at::Tensor& real, std::int64_t side);
+
 class vision_tower {
  public:
   vision_tower() = default;
-  vision_tower(const vision_config& config, const parameters& from, const std::string& prefix, double lora_scale);
+  vision_tower(const vision_config& config, const parameters& from, double lora_scale);
 
+  /// What the connector reads: hidden states of `layer`, for Idefics3 after the last norm. [N, K (+1), D]
+  [[nodiscard]] at::Tensor features(const visual_input& in, std::int64_t layer) const;
   /// Hidden states up to `layer` (index into [layers + 1], negative from the end): [N, K (+1), D].
   [[nodiscard]] at::Tensor hidden(const visual_input& in, std::int64_t layer) const;
   /// All of them, for tests.
@@ -52,7 +59,8 @@ class vision_tower {
   adapted_weight patch_weight_;
   at::Tensor patch_bias_, class_embedding_, position_embedding_;
   bool has_pre_norm_ = false;
-  layer_norm pre_norm_;
+  bool has_post_norm_ = false;
+  layer_norm pre_norm_, post_norm_;
   std::vector<encoder_layer> layers_;
 };
 

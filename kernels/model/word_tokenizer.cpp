@@ -1,10 +1,12 @@
 #include "kernels/model/word_tokenizer.hpp"
 
 #include "kernels/model/strict_json.hpp"
+#include "kernels/model/tokenizers/byte_alphabet.hpp"
 #include "kernels/model/utf8.hpp"
 #include "kernels/model/whole_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -14,6 +16,7 @@ namespace {
 constexpr std::size_t most_file_bytes = std::size_t{16} << 20;
 constexpr const char* format_name = "freshet-words";
 constexpr int format_version = 1;
+constexpr std::array<std::string_view, 4> special_names{"<pad>", "<s>", "</s>", "<image>"};
 constexpr std::string_view attach_left = ".,?!:;)]}%'-/";
 constexpr std::string_view attach_right = "([{-/";
 
@@ -73,6 +76,48 @@ result<void> check_word(const std::string& word, std::size_t position) {
   return {};
 }
 
+// Words with the spaces between them; bytes until they make a character.
+class word_stream final : public text_stream {
+ public:
+  word_stream(const std::vector<std::string>& words, special_text specials) : words_(words), specials_(specials) {}
+
+  std::string push(std::int32_t id) override {
+    if (id >= word_tokenizer::first_byte_id && id < word_tokenizer::first_word_id) {
+      if (!in_bytes_ && !glue_) open_ += ' ';
+      open_ += static_cast<char>(id - word_tokenizer::first_byte_id);
+      in_bytes_ = true;
+      glue_ = false;
+    } else {
+      in_bytes_ = false;
+      if (id < 0 || id >= word_tokenizer::first_byte_id || specials_ == special_text::show) put(unit_of(id));
+    }
+    const std::size_t decided = decided_utf8(open_);
+    std::string out = valid_utf8(std::string_view(open_).substr(0, decided));
+    open_.erase(0, decided);
+    return out;
+  }
+  std::string finish() override { return valid_utf8(open_); }
+
+ private:
+  [[nodiscard]] std::string_view unit_of(std::int32_t id) const {
+    if (id >= 0 && id < word_tokenizer::first_byte_id) return special_names[static_cast<std::size_t>(id)];
+    const auto word = static_cast<std::size_t>(id - word_tokenizer::first_word_id);
+    return id >= word_tokenizer::first_word_id && word < words_.size() ? std::string_view(words_[word])
+                                                                       : std::string_view("\xef\xbf\xbd");
+  }
+  void put(std::string_view unit) {
+    if (!glue_ && !attaches(unit, attach_left)) open_ += ' ';
+    open_ += unit;
+    glue_ = attaches(unit, attach_right);
+  }
+
+  const std::vector<std::string>& words_;
+  special_text specials_;
+  std::string open_;
+  bool glue_ = true;  // the next unit follows without a space
+  bool in_bytes_ = false;
+};
+
 }  // namespace
 
 std::vector<std::string> split_words(std::string_view text) {
@@ -116,6 +161,14 @@ word_tokenizer::word_tokenizer(std::vector<std::string> words) : words_(std::mov
   id_of_.reserve(words_.size());
   std::int32_t id = first_word_id;
   for (const auto& word : words_) id_of_.emplace(word, id++);
+  id = 0;
+  for (const std::string_view name : special_names) {
+    added_token token;
+    token.id = id++;
+    token.content = std::string(name);
+    token.special = true;
+    finder_.add(token, name);
+  }
 }
 
 std::int32_t word_tokenizer::vocab_size() const noexcept {
@@ -140,31 +193,43 @@ std::vector<std::int32_t> word_tokenizer::encode(std::string_view text) const {
   return ids;
 }
 
-std::string word_tokenizer::decode(const std::vector<std::int32_t>& ids) const {
-  std::string out;
-  bool glue = true;  // the next unit follows without a space
-  bool in_bytes = false;
-  for (const std::int32_t id : ids) {
-    if (id >= 0 && id < first_byte_id) {
-      in_bytes = false;
+std::vector<std::int32_t> word_tokenizer::encode_with_specials(std::string_view text, text_frame frame) const {
+  std::vector<std::int32_t> ids;
+  if (frame == text_frame::whole) ids.push_back(bos_id);
+  std::vector<text_part> parts;
+  finder_.split(text, {{0, text.size()}}, parts);
+  for (const text_part& part : parts) {
+    if (part.token) {
+      ids.push_back(*part.token);
       continue;
     }
-    if (id >= first_byte_id && id < first_word_id) {
-      if (!in_bytes && !glue) out += ' ';
-      out += static_cast<char>(id - first_byte_id);
-      in_bytes = true;
-      glue = false;
-      continue;
-    }
-    const bool known = id >= first_word_id && id < vocab_size();
-    const std::string_view unit = known ? std::string_view(words_[static_cast<std::size_t>(id - first_word_id)])
-                                        : std::string_view("\xef\xbf\xbd");
-    if (!glue && !attaches(unit, attach_left)) out += ' ';
-    out += unit;
-    glue = attaches(unit, attach_right);
-    in_bytes = false;
+    const auto more = encode(part.text);
+    ids.insert(ids.end(), more.begin(), more.end());
   }
-  return valid_utf8(out);
+  return ids;
+}
+
+std::vector<std::int32_t> word_tokenizer::encode_prompt(const std::vector<prompt_part>& parts, bool) const {
+  std::vector<std::int32_t> ids;
+  for (const prompt_part& part : parts) {
+    const auto more = part.ours ? encode_with_specials(part.text, text_frame::bare) : encode(part.text);
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  return ids;
+}
+
+std::optional<std::int32_t> word_tokenizer::find_token(std::string_view content) const {
+  for (std::size_t id = 0; id < special_names.size(); ++id) {
+    if (content == special_names[id]) return static_cast<std::int32_t>(id);
+  }
+  if (const auto byte = fallback_byte(content)) return first_byte_id + *byte;
+  const auto known = id_of_.find(std::string(content));
+  if (known == id_of_.end()) return std::nullopt;
+  return known->second;
+}
+
+std::unique_ptr<text_stream> word_tokenizer::stream(special_text specials) const {
+  return std::make_unique<word_stream>(words_, specials);
 }
 
 result<std::shared_ptr<const word_tokenizer>> word_tokenizer::load(const std::filesystem::path& folder) {

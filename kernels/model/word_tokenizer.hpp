@@ -9,6 +9,8 @@
 // - and / to both. So decode(encode(text)) is text up to case and spaces, and encoding that again gives
 // the same ids. Ill-formed UTF-8 is read as U+FFFD.
 //
+// With specials, the four of them are read where they stand, and a whole text begins with <s>.
+//
 // Ids: 0 <pad>, 1 <s>, 2 </s>, 3 <image>, 4 to 259 the bytes <0x00> to <0xFF>, then the words in order.
 // File freshet_tokenizer.json: {"format": "freshet-words", "version": 1, "words": ["what", ...]}
 // Thread contract: immutable after construction.
@@ -16,6 +18,7 @@
 
 #include "kernels/base/result.hpp"
 #include "kernels/model/tokenizer.hpp"
+#include "kernels/model/tokenizers/added_tokens.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -48,7 +51,11 @@ class word_tokenizer final : public tokenizer {
   [[nodiscard]] result<void> save(const std::filesystem::path& folder) const;
 
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text) const override;
-  [[nodiscard]] std::string decode(const std::vector<std::int32_t>& ids) const override;
+  [[nodiscard]] std::vector<std::int32_t> encode_with_specials(std::string_view text, text_frame frame) const override;
+  /// Words never reach over joints here.
+  [[nodiscard]] std::vector<std::int32_t> encode_prompt(const std::vector<prompt_part>& parts, bool at_start) const override;
+  [[nodiscard]] std::optional<std::int32_t> find_token(std::string_view content) const override;
+  [[nodiscard]] std::unique_ptr<text_stream> stream(special_text specials = special_text::leave_out) const override;
   [[nodiscard]] std::int32_t vocab_size() const noexcept override;
   [[nodiscard]] const special_tokens& specials() const noexcept override { return specials_; }
   [[nodiscard]] const std::vector<std::string>& words() const noexcept { return words_; }
@@ -58,6 +65,7 @@ class word_tokenizer final : public tokenizer {
   special_tokens specials_{pad_id, bos_id, eos_id, image_id};
   std::vector<std::string> words_;
   std::unordered_map<std::string, std::int32_t> id_of_;
+  token_finder finder_;
 };
 
 /// The pieces of a text as a word_tokenizer sees them, in lower case.

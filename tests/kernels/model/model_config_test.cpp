@@ -86,7 +86,9 @@ TEST_P(golden_config, numbers_are_those_of_the_file) {
   EXPECT_EQ(config->image_tokens(), j["image_seq_length"]);
 }
 
-TEST_P(golden_config, survives_writing_with_every_key_of_the_original) {
+class written_config : public golden_config {};
+
+TEST_P(written_config, survives_writing_with_every_key_of_the_original) {
   const auto config = load_model_config(fixture(GetParam()));
   ASSERT_TRUE(config.ok()) << config.err().text();
   const std::string written = to_json(*config);
@@ -97,8 +99,83 @@ TEST_P(golden_config, survives_writing_with_every_key_of_the_original) {
   EXPECT_EQ(to_json(*again), written);
 }
 
+TEST_P(written_config, made_anew_without_its_document_means_the_same) {
+  const auto config = load_model_config(fixture(GetParam()));
+  ASSERT_TRUE(config.ok()) << config.err().text();
+  model_config bare = *config;
+  bare.document.clear();
+  const auto again = parse_model_config(to_json(bare), "again");
+  ASSERT_TRUE(again.ok()) << again.err().text();
+  EXPECT_EQ(*again, *config);
+}
+
 INSTANTIATE_TEST_SUITE_P(hugging_face, golden_config,
                          ::testing::Values("llava_clip_llama", "llava_siglip_qwen2", "llama", "llama3_rope", "qwen2"));
+INSTANTIATE_TEST_SUITE_P(hugging_face, written_config,
+                         ::testing::Values("llava_clip_llama", "llava_siglip_qwen2", "llama", "llama3_rope", "qwen2",
+                                           "idefics3", "smolvlm", "qwen2_vl"));
+
+TEST(model_config_test, cells_are_what_becomes_a_token) {
+  const auto idefics3 = load_model_config(fixture("idefics3"));
+  ASSERT_TRUE(idefics3.ok()) << idefics3.err().text();
+  EXPECT_EQ(idefics3->vision->kind, vision_kind::idefics3);
+  EXPECT_EQ(idefics3->projector->kind, connector_kind::pixel_shuffle);
+  EXPECT_EQ(idefics3->vision->cell_size(), 16);
+  EXPECT_EQ(idefics3->image_tokens(), 4);
+  EXPECT_EQ(idefics3->projector->image_token_id, 298);
+  const auto qwen2_vl = load_model_config(fixture("qwen2_vl"));
+  ASSERT_TRUE(qwen2_vl.ok()) << qwen2_vl.err().text();
+  EXPECT_EQ(qwen2_vl->vision->kind, vision_kind::qwen2_vl);
+  EXPECT_EQ(qwen2_vl->vision->hidden_size, 32);
+  EXPECT_EQ(qwen2_vl->vision->intermediate_size, 64);
+  EXPECT_EQ(qwen2_vl->vision->image_size, 64);  // ours: eight tokens a side
+  EXPECT_EQ(qwen2_vl->image_tokens(), 64);
+  EXPECT_EQ(qwen2_vl->text.rope.mrope_section, (std::vector<std::int64_t>{2, 2, 2}));
+  EXPECT_EQ(qwen2_vl->end_tokens(), std::vector<std::int32_t>{2});
+}
+
+TEST(model_config_test, keys_of_published_files_are_read) {
+  // What the files of SmolVLM-256M-Instruct and Qwen2-VL-2B-Instruct say.
+  const auto smolvlm = parse_model_config(
+      R"({"architectures": ["Idefics3ForConditionalGeneration"], "image_token_id": 49190, "model_type": "idefics3",
+          "scale_factor": 4, "text_config": {"head_dim": 64, "hidden_size": 576, "intermediate_size": 1536,
+          "max_position_embeddings": 8192, "model_type": "llama", "num_attention_heads": 9, "num_hidden_layers": 30,
+          "num_key_value_heads": 3, "pad_token_id": 2, "pixel_shuffle_factor": 4, "rms_norm_eps": 1e-05,
+          "rope_theta": 100000, "vocab_size": 49280}, "tie_word_embeddings": false,
+          "vision_config": {"hidden_size": 768, "image_size": 512, "max_image_size": {"longest_edge": 512},
+          "model_type": "idefics3_vision", "num_attention_heads": 12, "patch_size": 16, "size": {"longest_edge": 2048}}})",
+      "x");
+  ASSERT_TRUE(smolvlm.ok()) << smolvlm.err().text();
+  EXPECT_EQ(smolvlm->image_tokens(), 64);
+  EXPECT_EQ(smolvlm->text.rope.theta, 100000.0);
+  const auto qwen2_vl = parse_model_config(
+      R"({"bos_token_id": 151643, "eos_token_id": 151645, "hidden_act": "silu", "hidden_size": 1536,
+          "image_token_id": 151655, "intermediate_size": 8960, "max_position_embeddings": 32768, "model_type": "qwen2_vl",
+          "num_attention_heads": 12, "num_hidden_layers": 28, "num_key_value_heads": 2, "rms_norm_eps": 1e-06,
+          "rope_theta": 1000000.0, "sliding_window": 32768, "tie_word_embeddings": true, "use_sliding_window": false,
+          "vision_config": {"depth": 32, "embed_dim": 1280, "mlp_ratio": 4, "num_heads": 16, "in_chans": 3,
+          "hidden_size": 1536, "patch_size": 14, "spatial_merge_size": 2, "spatial_patch_size": 14,
+          "temporal_patch_size": 2}, "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+          "vocab_size": 151936})",
+      "x");
+  ASSERT_TRUE(qwen2_vl.ok()) << qwen2_vl.err().text();
+  EXPECT_EQ(qwen2_vl->vision->image_size, 224);
+  EXPECT_TRUE(qwen2_vl->text.tie_word_embeddings);
+}
+
+TEST(model_config_test, generation_config_outranks_the_decoders_end_tokens) {
+  const auto folder = std::filesystem::temp_directory_path() / "freshet-generation-config";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json") << R"({"model_type": "llama", "eos_token_id": 5})";
+  EXPECT_EQ(load_model_config(folder)->end_tokens(), std::vector<std::int32_t>{5});
+  std::ofstream(folder / "generation_config.json") << R"({"eos_token_id": [7, 8]})";
+  EXPECT_EQ(load_model_config(folder)->end_tokens(), (std::vector<std::int32_t>{7, 8}));
+  std::ofstream(folder / "generation_config.json") << R"({"eos_token_id": 99999})";
+  const auto bad = load_model_config(folder);
+  ASSERT_FALSE(bad.ok());
+  EXPECT_THAT(bad.err().context, HasSubstr("generation_config.json: eos_token_id = 99999"));
+  std::filesystem::remove_all(folder);
+}
 
 TEST(model_config_test, families_differ_where_hugging_face_says_so) {
   const auto clip_llama = load_model_config(fixture("llava_clip_llama"));
@@ -239,7 +316,7 @@ TEST(model_config_test, each_bad_value_is_named) {
     const char* expected;
   } cases[] = {
       {R"({})", "model_type is missing"},
-      {R"({"model_type": "mamba"})", "model_type = \"mamba\": must be llava, llama or qwen2"},
+      {R"({"model_type": "mamba"})", "model_type = \"mamba\": must be one of llava, idefics3, smolvlm, qwen2_vl, llama, qwen2"},
       {R"({"model_type": 3})", "model_type = 3"},
       {R"([1])", "must be a JSON object"},
       {R"({"model_type": "llama", "hidden_size": 50, "num_attention_heads": 4})",
@@ -256,6 +333,14 @@ TEST(model_config_test, each_bad_value_is_named) {
       {R"({"model_type": "llama", "tie_word_embeddings": 1})", "tie_word_embeddings = 1: must be true or false"},
       {R"({"model_type": "llama", "rope_theta": "x"})", "rope_theta = \"x\": must be a number"},
       {R"({"model_type": "llama", "rope_scaling": {"type": "yarn"}})", "rope_type = \"yarn\""},
+      {R"({"model_type": "llama", "rope_scaling": {"type": "dynamic"}})", "rope_scaling.factor is missing"},
+      {R"({"model_type": "llama", "rope_scaling": {"type": "mrope"}})", "rope_scaling.mrope_section is missing"},
+      {R"({"model_type": "llama", "rope_scaling": {"type": "mrope", "mrope_section": [1, 2]}})", "must be three counts"},
+      {R"({"model_type": "llama", "rope_scaling": {"type": "mrope", "mrope_section": [1, 2, 3]}})", "must sum to half"},
+      {R"({"model_type": "qwen2_vl"})", "rope_scaling.mrope_section is missing"},
+      {R"({"model_type": "idefics3", "scale_factor": 2})", "gives 7 patches a side, must give a multiple of 2"},
+      {R"({"model_type": "smolvlm", "scale_factor": 0})", "merge = 0: must lie in"},
+      {R"({"model_type": "smolvlm", "vision_config": {"model_type": "vit"}})", "must be idefics3_vision or smolvlm_vision"},
       {R"({"model_type": "llama", "rope_scaling": {"type": "llama3", "factor": 8}})", "low_freq_factor is missing"},
       {R"({"model_type": "llama", "rope_scaling": 4})", "rope_scaling = 4: must be an object"},
       {R"({"model_type": "qwen2", "use_sliding_window": true})", "use_sliding_window = true"},

@@ -68,7 +68,7 @@ result<topology::labelled_batch> equal_samples(const actors::loaded_model& stude
   FRESHET_TRY_ASSIGN(const scenes::scene_domain domain,
                      scenes::scene_domain::named("clean", 0.0, static_cast<int>(vision.image_size)));
   const scenes::scene_source stream(domain, 7);
-  const auto tokens = static_cast<std::size_t>(vision.patches());
+  const auto tokens = static_cast<std::size_t>(vision.cells());
   const std::size_t kept = tokens / 2;
   std::map<std::pair<std::size_t, std::size_t>, std::vector<scenes::sample>> shapes;
   const std::vector<scenes::sample>* chosen = nullptr;
@@ -84,11 +84,11 @@ result<topology::labelled_batch> equal_samples(const actors::loaded_model& stude
   topology::labelled_batch out;
   topology::uts_batch& b = out.batch;
   b.tokens_per_sample = static_cast<std::uint32_t>(tokens);
-  b.token_bytes = static_cast<std::uint32_t>(vision.num_channels * vision.patch_size * vision.patch_size);
+  b.token_bytes = static_cast<std::uint32_t>(vision.num_channels * vision.cell_size() * vision.cell_size());
   std::vector<std::uint8_t> payload;
   rng draw(8);
   for (const scenes::sample& s : *chosen) {
-    const auto patches = model::cut_patches(s.picture.rgb.data(), vision.image_size, vision.patch_size);
+    const auto patches = model::cut_patches(s.picture.rgb.data(), vision.image_size, vision.cell_size());
     std::vector<std::size_t> order(tokens);
     for (std::size_t t = 0; t < tokens; ++t) order[t] = t;
     draw.shuffle(order);

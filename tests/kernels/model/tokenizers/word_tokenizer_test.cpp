@@ -1,9 +1,8 @@
-#include "kernels/model/tokenizer.hpp"
+#include "kernels/model/word_tokenizer.hpp"
 
 #include "kernels/base/rng.hpp"
 #include "kernels/model/utf8.hpp"
 #include "kernels/model/whole_file.hpp"
-#include "kernels/model/word_tokenizer.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -281,13 +280,71 @@ TEST_F(tokenizer_folder, bad_files_are_named) {
   EXPECT_EQ(problem().code, errc::too_large);
 }
 
-TEST_F(tokenizer_folder, foreign_tokenizers_are_refused_by_name) {
+TEST_F(tokenizer_folder, the_kind_is_that_of_the_files) {
   EXPECT_EQ(problem().code, errc::not_found);
-  put("tokenizer.json", R"({"model": {"type": "BPE"}})");
+  put("vocab.json", "{}");
   EXPECT_EQ(problem().code, errc::unsupported);
-  EXPECT_THAT(problem().context, HasSubstr("tokenizer.json: Hugging Face"));
+  const fs::path golden = fs::path(FRESHET_TEST_DATA) / "hf" / "tokenizers";
+  fs::copy_file(golden / "sentencepiece" / "tokenizer.model", folder_ / "tokenizer.model");
+  EXPECT_EQ(load_tokenizer(folder_).value()->find_token("<0x00>"), 3);
+  put("added_tokens.json", R"({"<image>": 900})");
+  EXPECT_EQ(load_tokenizer(folder_).value()->specials().image, 900);
+  put("added_tokens.json", R"({"<image>": 5})");
+  EXPECT_THAT(problem().context, HasSubstr("tokenizer.model: added token \"<image>\" = 5"));
+  fs::remove(folder_ / "added_tokens.json");
+  fs::copy_file(golden / "tiny_qwen2" / "tokenizer.json", folder_ / "tokenizer.json");
+  put("tokenizer_config.json", R"({"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "bos_token": null})");
+  const auto qwen = load_tokenizer(folder_).value();
+  EXPECT_EQ(qwen->specials().eos, 952);
+  EXPECT_EQ(qwen->specials().pad, 950);
+  EXPECT_EQ(qwen->specials().image, 955);
+  EXPECT_FALSE(qwen->specials().bos.has_value());
+  put("tokenizer.json", R"({"model": {"type": "WordPiece"}})");
+  EXPECT_EQ(problem().code, errc::unsupported);
+  EXPECT_THAT(problem().context, HasSubstr((folder_ / "tokenizer.json").string() + ": model.type"));
   ASSERT_TRUE(small()->save(folder_).ok());  // our own file beside it goes first
-  EXPECT_TRUE(load_tokenizer(folder_).ok());
+  EXPECT_EQ(load_tokenizer(folder_).value()->vocab_size(), small()->vocab_size());
+}
+
+TEST(word_tokenizer_test, specials_are_read_where_we_ask_for_it) {
+  const auto t = small();
+  EXPECT_THAT(t->encode_with_specials("the <image> cat</s>", text_frame::bare), ElementsAre(word(3), 3, word(4), 2));
+  EXPECT_THAT(t->encode_with_specials("<pad>", text_frame::whole), ElementsAre(1, 0));
+  EXPECT_EQ(t->decode({1, 3, word(4), 2}, special_text::show), "<s> <image> cat </s>");
+  EXPECT_EQ(t->find_token("<image>"), 3);
+  EXPECT_EQ(t->find_token("<0x0A>"), byte(10));
+  EXPECT_EQ(t->find_token("cat"), word(4));
+  EXPECT_FALSE(t->find_token("dog").has_value());
+}
+
+TEST(word_tokenizer_test, text_that_streams_is_never_taken_back) {
+  const auto t = small();
+  rng random(9);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::int32_t> ids(random.below(24));
+    for (auto& id : ids) id = static_cast<std::int32_t>(random.below(280)) - 2;
+    const auto text = t->stream();
+    std::string said;
+    for (const auto id : ids) {
+      said += text->push(id);
+      EXPECT_EQ(valid_utf8(said), said);
+    }
+    EXPECT_EQ(said + text->finish(), t->decode(ids));
+  }
+}
+
+TEST(utf8, what_is_decided_is_all_but_an_open_sequence) {
+  const std::string text = "a\xc3\xa9\xe4\xbd\xa0\xf0\x9f\x98\x80";
+  for (std::size_t n = 0; n <= text.size(); ++n) {
+    const std::size_t ends[] = {0, 1, 3, 6, 10};
+    std::size_t want = 0;
+    for (const std::size_t end : ends) want = end <= n ? end : want;
+    EXPECT_EQ(decided_utf8(std::string_view(text).substr(0, n)), want) << n;
+  }
+  EXPECT_EQ(decided_utf8("\x80"), 1U);
+  EXPECT_EQ(decided_utf8("\xe4\x80\x80\x80"), 4U);
+  EXPECT_EQ(decided_utf8("\xe0\x80"), 2U);   // overlong: no byte can make it right
+  EXPECT_EQ(decided_utf8("\xff"), 1U);
 }
 
 }  // namespace
