@@ -178,7 +178,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
   const bool keeps_state = !first_of(graph_, role_kind::bench);
   const auto line = [&]() -> result<student_line> {
     if (!cache_->student) {
-      FRESHET_TRY_ASSIGN(student_line made, cache_->models.student(distilling.student, lora));
+      FRESHET_TRY_ASSIGN(student_line made, cache_->models.student(distilling.student, distilling.chat_template, lora));
       cache_->student = std::move(made);
     }
     return *cache_->student;
@@ -208,6 +208,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       device_options o;
       o.device = spec.device;
       o.model = s.model;
+      o.chat_template = s.chat_template;
       o.lora = lora;
       o.filter = filter->where();
       o.deployer = the(graph_, role_kind::deployer);
@@ -308,7 +309,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.send_features = distilling.terms.visual_qkd > 0 || distilling.terms.hidden_qkd > 0;
       loaded_model loaded;
       if (o.kind == teacher_kind::model) {
-        FRESHET_TRY_ASSIGN(loaded, cache_->models.load(s.model));
+        FRESHET_TRY_ASSIGN(loaded, cache_->models.load(s.model, s.chat_template));
       }
       make = [o, loaded]() -> result<std::unique_ptr<role_core>> {
         return std::unique_ptr<role_core>(std::make_unique<teacher_core>(o, loaded.net, loaded.words));
@@ -342,7 +343,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         o.tell_probes = false;  // nobody agrees with himself by merit
       } else {
         o.teacher = std::filesystem::path(teaching.model).filename().string();
-        FRESHET_TRY_ASSIGN(const loaded_model teacher, cache_->models.load(teaching.model));
+        FRESHET_TRY_ASSIGN(const loaded_model teacher, cache_->models.load(teaching.model, teaching.chat_template));
         teacher_width = teacher.net->config().text.hidden_size;
         // Same vocabulary, same ids: then the teacher's logits can be distilled word by word.
         o.labelling.shared_vocabulary = teacher.words->vocab_size() == student.base.words->vocab_size();
@@ -461,7 +462,7 @@ result<rt::node_options> assembly::node(const std::string& name) {
 
 result<std::uint64_t> assembly::adapter_values() {
   const config::distiller_settings& s = distiller_of(graph_);
-  FRESHET_TRY_ASSIGN(const student_line made, cache_->models.student(s.student, lora_of(s)));
+  FRESHET_TRY_ASSIGN(const student_line made, cache_->models.student(s.student, s.chat_template, lora_of(s)));
   return made.parts.total();
 }
 

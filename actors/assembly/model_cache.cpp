@@ -2,30 +2,33 @@
 
 #include "actors/line_layout.hpp"
 #include "kernels/model/line.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/trainable_set.hpp"
 
 namespace freshet::actors {
 
-result<loaded_model> model_cache::load(const std::string& folder) {
+result<loaded_model> model_cache::load(const std::string& folder, const std::string& chat_template) {
   const std::lock_guard lock(mutex_);
-  const auto found = models_.find(folder);
+  const auto found = models_.find({folder, chat_template});
   if (found != models_.end()) return found->second;
   FRESHET_TRY_ASSIGN(model::llava net, model::llava::load(folder));
   if (!net.config().vision) {
     return error{errc::unsupported, folder + ": a decoder alone; teachers and students look at pictures"};
   }
-  FRESHET_TRY_ASSIGN(auto words, model::load_tokenizer(folder));
-  loaded_model loaded{std::make_shared<const model::llava>(std::move(net)), std::move(words)};
-  models_.emplace(folder, loaded);
+  FRESHET_TRY_ASSIGN(auto asking, model::load_asking_tokenizer(folder, chat_template));
+  FRESHET_TRY(net.take_frame(*asking.words));
+  loaded_model loaded{std::make_shared<const model::llava>(std::move(net)), std::move(asking.words)};
+  models_.emplace(std::make_pair(folder, chat_template), loaded);
   return loaded;
 }
 
-result<student_line> model_cache::student(const std::string& folder, const model::lora_spec& lora) {
-  FRESHET_TRY_ASSIGN(const loaded_model base, load(folder));
+result<student_line> model_cache::student(const std::string& folder, const std::string& chat_template,
+                                          const model::lora_spec& lora) {
+  FRESHET_TRY_ASSIGN(const loaded_model base, load(folder, chat_template));
   model::llava net = base.net->clone();
   FRESHET_TRY(net.attach(lora));
   student_line out;
-  out.line = model::line_of(net, lora);
+  out.line = model::line_of(net, lora, base.words->frame_text());
   out.parts = layout_of(model::trainable_set::of(net.weights()));
   out.base = {std::make_shared<const model::llava>(std::move(net)), base.words};
   return out;

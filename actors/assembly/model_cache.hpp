@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
@@ -30,12 +31,13 @@ struct student_line {
 
 class model_cache {
  public:
-  result<loaded_model> load(const std::string& folder);
-  result<student_line> student(const std::string& folder, const model::lora_spec& lora);
+  /// `chat_template`: a name, or "auto" for the folder's own.
+  result<loaded_model> load(const std::string& folder, const std::string& chat_template);
+  result<student_line> student(const std::string& folder, const std::string& chat_template, const model::lora_spec& lora);
 
  private:
   std::mutex mutex_;
-  std::map<std::string, loaded_model> models_;
+  std::map<std::pair<std::string, std::string>, loaded_model> models_;   ///< by folder and template
 };
 
 }  // namespace freshet::actors

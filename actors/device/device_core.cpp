@@ -403,7 +403,7 @@ result<std::unique_ptr<role_core>> make_device(device_options options) {
   }
   FRESHET_ENSURE(options.stream != nullptr, "a device needs a stream factory");
   FRESHET_TRY_ASSIGN(student_runtime student,
-                     student_runtime::load({options.model, options.lora, options.max_new_tokens}));
+                     student_runtime::load({options.model, options.lora, options.max_new_tokens, options.chat_template}));
   if (auto ok = student.self_test(); !ok) {
     return error{ok.err().code, options.model.string() + ": " + ok.err().context};
   }
@@ -423,7 +423,9 @@ result<std::unique_ptr<role_core>> make_device(device_options options) {
   if (!options.state_dir.empty()) {
     FRESHET_TRY_ASSIGN(state, device_state::open(options.state_dir, student.line(), student.layout().total()));
   }
-  FRESHET_TRY_ASSIGN(self_check check, self_check::load(options.model, options.self_check));
+  self_check_options checking = options.self_check;
+  checking.chat_template = options.chat_template;
+  FRESHET_TRY_ASSIGN(self_check check, self_check::load(options.model, checking));
   return std::unique_ptr<role_core>(std::make_unique<device_core>(std::move(options), std::move(student),
                                                                   std::move(stream), std::move(state), std::move(check)));
 }

@@ -34,6 +34,7 @@ struct device_options {
   std::optional<topology::address> bench;   ///< paced by this one
   std::filesystem::path model;              ///< the student's checkpoint
   model::lora_spec lora;                    ///< as the distiller's: part of the line
+  std::string chat_template = "auto";       ///< likewise
   std::int64_t max_new_tokens = 8;
   stream_factory stream;
   std::uint64_t samples_per_phase = 1500;

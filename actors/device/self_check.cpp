@@ -3,7 +3,7 @@
 #include "kernels/base/check.hpp"
 #include "kernels/distill/rehearsal.hpp"
 #include "kernels/model/model_config.hpp"
-#include "kernels/model/tokenizer.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -28,7 +28,8 @@ result<self_check> self_check::load(const std::filesystem::path& model, const se
   FRESHET_ENSURE(options.clock != nullptr, "a self-test with questions needs a clock");
   FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(model));
   if (!config.vision) return error{errc::unsupported, model.string() + ": a decoder alone; a student looks at pictures"};
-  FRESHET_TRY_ASSIGN(const auto words, model::load_tokenizer(model));
+  FRESHET_TRY_ASSIGN(const auto asking, model::load_asking_tokenizer(model, options.chat_template));
+  const auto& words = asking.words;
   FRESHET_TRY_ASSIGN(const auto all, distill::load_rehearsal(model, *config.vision, *words));
   const std::size_t count = std::min<std::size_t>(options.questions, all.size());
   for (std::size_t i = 0; i < count; ++i) {
@@ -38,7 +39,7 @@ result<self_check> self_check::load(const std::filesystem::path& model, const se
     q.patches.assign(s.patches.data(), s.patches.data() + s.patches.bytes());
     q.prompt = s.prompt;
     out.asked_.push_back(std::move(q));
-    out.answers_.push_back(words->decode(s.answer));
+    out.answers_.push_back(words->answer_text(s.answer));
   }
   return out;
 }

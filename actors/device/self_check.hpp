@@ -22,6 +22,7 @@ struct self_check_options {
   double slow_factor = 4;
   duration limit = std::chrono::seconds(10);
   std::function<time_point()> clock;  ///< needed with questions
+  std::string chat_template = "auto"; ///< as the student's
 };
 
 class self_check {

@@ -5,16 +5,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "actors/line_layout.hpp"
 #include "kernels/base/check.hpp"
 #include "kernels/model/generate.hpp"
+#include "kernels/model/image_processor.hpp"
 #include "kernels/model/line.hpp"
 #include "kernels/model/llava.hpp"
 #include "kernels/model/patches.hpp"
 #include "kernels/model/tensor_bridge.hpp"
-#include "kernels/model/tokenizer.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/trainable_set.hpp"
 #include "kernels/scenes/skip_counter.hpp"
 
@@ -65,6 +68,7 @@ struct student_runtime::parts {
 
   model::llava net;
   std::shared_ptr<const model::tokenizer> words;
+  std::optional<model::image_processor_config> pictures;   ///< of models that bring one
   student_options options;
   model::trainable_set trained;   ///< handles into net
   delta::layout layout;
@@ -84,12 +88,20 @@ result<student_runtime> student_runtime::load(const student_options& options) {
     return error{errc::config, "max_new_tokens " + std::to_string(options.max_new_tokens) + ", wants at least 1"};
   }
   FRESHET_TRY_ASSIGN(model::llava net, model::llava::load(options.model));
-  FRESHET_TRY_ASSIGN(auto words, model::load_tokenizer(options.model));
+  FRESHET_TRY_ASSIGN(auto asking, model::load_asking_tokenizer(options.model, options.chat_template));
+  auto words = std::move(asking.words);
   FRESHET_TRY(check_model(net.config(), *words, options.model.string()));
+  FRESHET_TRY(net.take_frame(*words));
   FRESHET_TRY(net.attach(options.lora));
+  std::optional<model::image_processor_config> pictures;
+  std::error_code ignored;
+  if (std::filesystem::exists(options.model / "preprocessor_config.json", ignored)) {
+    FRESHET_TRY_ASSIGN(pictures, model::load_image_processor(options.model));
+  }
   auto p = std::make_unique<parts>(std::move(net), std::move(words), options);
+  p->pictures = std::move(pictures);
   p->layout = layout_of(p->trained);
-  p->line = model::line_of(p->net, options.lora);
+  p->line = model::line_of(p->net, options.lora, p->words->frame_text());
   p->base = p->trained.read();
   p->current = p->base;
   return student_runtime(std::move(p));
@@ -133,7 +145,7 @@ result<prepared_question> student_runtime::prepare(const scenes::image& picture,
                           std::to_string(most_question_bytes));
   }
   prepared_question out;
-  out.prompt = parts_->words->encode(question);
+  out.prompt = parts_->words->question_ids(question);
   if (out.prompt.empty()) return skip_error(skip_kind::empty_question, errc::invalid_argument, "nothing is asked");
   const model::model_config& c = parts_->net.config();
   const std::int64_t reads =
@@ -144,6 +156,12 @@ result<prepared_question> student_runtime::prepare(const scenes::image& picture,
                           std::to_string(c.text.max_position_embeddings) + " with picture and answer");
   }
   const auto side = static_cast<int>(c.vision->image_size);
+  if (parts_->pictures) {
+    const auto square = model::square_picture(*parts_->pictures, {picture.height, picture.width, picture.rgb}, side);
+    if (!square) return skip_error(skip_kind::broken_image, square.err().code, square.err().context);
+    out.patches = model::cut_patches(square->rgb.data(), side, c.vision->cell_size());
+    return out;
+  }
   const bool fits = picture.width == side && picture.height == side;
   const scenes::image sized = fits ? scenes::image() : scenes::resize(picture, side, side);
   out.patches = model::cut_patches((fits ? picture : sized).rgb.data(), side, c.vision->cell_size());
@@ -168,7 +186,7 @@ answered_batch student_runtime::answer(const std::vector<prepared_question>& ask
     prompts.push_back(q.prompt);
   }
   model::visual_input visual;
-  visual.patches = model::normalise_patches(bytes);
+  visual.patches = model::normalise_patches(bytes, v.pixels);
   const at::Tensor tokens = parts_->net.visual_tokens(visual);
   model::generation_options generation;
   generation.max_new_tokens = parts_->options.max_new_tokens;
@@ -177,7 +195,7 @@ answered_batch student_runtime::answer(const std::vector<prepared_question>& ask
 
   answered_batch out;
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    out.answers.push_back(parts_->words->decode(made.tokens[i]));
+    out.answers.push_back(parts_->words->answer_text(made.tokens[i]));
     out.lengths.push_back(static_cast<std::uint32_t>(made.tokens[i].size()));
   }
   const auto kept = [&](const at::Tensor& all) { return model::to_host(all.narrow(0, 0, n)); };
@@ -194,6 +212,7 @@ std::string student_runtime::spelled(std::string_view answer) const {
 
 student_runtime student_runtime::frozen_copy() const {
   auto p = std::make_unique<parts>(parts_->net.clone(), parts_->words, parts_->options);
+  p->pictures = parts_->pictures;
   p->layout = parts_->layout;
   p->line = parts_->line;
   p->base = parts_->base;

@@ -24,6 +24,7 @@ struct student_options {
   std::filesystem::path model;   ///< checkpoint folder in Hugging Face's layout, tokenizer included
   model::lora_spec lora;
   std::int64_t max_new_tokens = 8;
+  std::string chat_template = "auto";   ///< a name, or "auto" for the folder's own
 };
 
 /// A picture and a question that the student can read: made by student_runtime::prepare.

@@ -57,17 +57,25 @@ result<void> teacher_core::open(job& j) const {
     return error{errc::unsupported, "tokens came as encoder features, but this pair shares no encoder"};
   }
   if (options_.kind == teacher_kind::model) {
-    const model::vision_config& v = *model_->config().vision;
-    const auto width = static_cast<std::size_t>(v.num_channels * v.cell_size() * v.cell_size());
-    if (b.token_bytes != width || b.tokens_per_sample != static_cast<std::uint32_t>(v.cells())) {
+    j.grid = model::grid_of(b.tokens_per_sample, b.token_bytes);
+    if (j.grid.side() == 0) {
       return error{errc::shape_mismatch, "batch of " + std::to_string(b.tokens_per_sample) + " tokens of " +
-                                             std::to_string(b.token_bytes) + " bytes; the teacher reads " +
-                                             std::to_string(v.cells()) + " of " + std::to_string(width)};
+                                             std::to_string(b.token_bytes) + " bytes: no square of square cells of three channels"};
+    }
+    if (j.grid != grid() && options_.send_features) {
+      return error{errc::unsupported, "cells of " + std::to_string(j.grid.cell_size) + " pixels, and the teacher reads cells of " +
+                                          std::to_string(grid().cell_size) +
+                                          ": between two grids features do not compare; set visual_qkd and hidden_qkd to 0"};
     }
   }
   // Last: of what does not fit, the pixels need not be made.
   FRESHET_TRY_ASSIGN(j.patches, unpack_tokens(b));
   return {};
+}
+
+model::picture_grid teacher_core::grid() const {
+  const model::vision_config& v = *model_->config().vision;
+  return {v.cell_grid(), v.cell_size()};
 }
 
 void teacher_core::answer_self(job& j) {
@@ -86,17 +94,8 @@ result<void> teacher_core::answer_slice(job& j) {
   const auto& samples = j.request.batch.samples;
   const std::size_t count = std::min(options_.slice_samples, samples.size() - j.next);
   const auto n = static_cast<std::int64_t>(count);
-  const auto width = static_cast<std::int64_t>(j.request.batch.token_bytes);
-  std::int64_t longest = 1;
-  bool ragged = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto k = static_cast<std::int64_t>(samples[j.next + i].kept_count);
-    ragged = ragged || (i > 0 && k != longest);
-    longest = std::max(longest, k);
-  }
-  at::Tensor bytes = at::zeros({n, longest, width}, at::kByte);
-  at::Tensor positions = at::zeros({n, longest}, at::kLong);
-  at::Tensor valid = at::zeros({n, longest}, at::kBool);
+  const auto sent_width = static_cast<std::size_t>(j.request.batch.token_bytes);
+  std::vector<model::kept_cells> read;
   std::vector<std::vector<std::int32_t>> prompts;
   std::size_t row = j.next_token;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -105,16 +104,30 @@ result<void> teacher_core::answer_slice(job& j) {
     if (kept.size() != s.kept_count || kept.empty()) {
       return error{errc::corrupt, "sample " + std::to_string(s.position.value) + ": bitmap and count disagree"};
     }
-    std::memcpy(bytes.data_ptr<std::uint8_t>() + i * longest * width,
-                j.patches.data() + row * static_cast<std::size_t>(width), kept.size() * static_cast<std::size_t>(width));
-    std::copy(kept.begin(), kept.end(), positions.data_ptr<std::int64_t>() + i * longest);
-    std::fill_n(valid.data_ptr<bool>() + i * longest, kept.size(), true);
+    const std::uint8_t* sent = j.patches.data() + row * sent_width;
+    const std::vector<std::int64_t> positions(kept.begin(), kept.end());
+    read.push_back(j.grid == grid() ? model::kept_cells{{sent, sent + kept.size() * sent_width}, positions}
+                                    : model::regrid(sent, positions, j.grid, grid()));
     row += kept.size();
     prompts.push_back(distill::prompt_tokens(*words_, s.question));
     if (prompts.back().empty()) return error{errc::corrupt, "sample without a question"};
   }
+  std::size_t longest = 1;
+  for (const auto& cells : read) longest = std::max(longest, cells.positions.size());
+  const bool ragged = std::any_of(read.begin(), read.end(), [&](const auto& c) { return c.positions.size() != longest; });
+  const std::int64_t width = 3 * grid().cell_size * grid().cell_size;
+  const auto k_most = static_cast<std::int64_t>(longest);
+  at::Tensor bytes = at::zeros({n, k_most, width}, at::kByte);
+  at::Tensor positions = at::zeros({n, k_most}, at::kLong);
+  at::Tensor valid = at::zeros({n, k_most}, at::kBool);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const model::kept_cells& cells = read[static_cast<std::size_t>(i)];
+    std::copy(cells.patches.begin(), cells.patches.end(), bytes.data_ptr<std::uint8_t>() + i * k_most * width);
+    std::copy(cells.positions.begin(), cells.positions.end(), positions.data_ptr<std::int64_t>() + i * k_most);
+    std::fill_n(valid.data_ptr<bool>() + i * k_most, cells.positions.size(), true);
+  }
   model::visual_input in;
-  in.patches = model::normalise_patches(bytes);
+  in.patches = model::normalise_patches(bytes, model_->config().vision->pixels);
   in.positions = positions;
   if (ragged) in.valid = valid;
   const at::Tensor visual = model_->visual_tokens(in);
@@ -132,7 +145,7 @@ result<void> teacher_core::answer_slice(job& j) {
   for (std::int64_t i = 0; i < n; ++i) {
     const auto& tokens = answers.tokens[static_cast<std::size_t>(i)];
     topology::teacher_label label;
-    label.answer = words_->decode(tokens);
+    label.answer = words_->answer_text(tokens);
     label.answer_tokens = tokens;
     double log_confidence = 0;
     for (std::size_t a = 0; a < tokens.size(); ++a) {

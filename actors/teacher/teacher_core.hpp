@@ -12,6 +12,7 @@
 #include "actors/role.hpp"
 #include "kernels/base/rng.hpp"
 #include "kernels/model/llava.hpp"
+#include "kernels/model/regrid.hpp"
 #include "kernels/model/tokenizer.hpp"
 
 namespace freshet::actors {
@@ -55,7 +56,10 @@ class teacher_core final : public role_core {
     std::size_t next = 0;               ///< first sample not answered yet
     std::size_t next_token = 0;         ///< its first row in `patches`
     bool opened = false;
+    model::picture_grid grid;           ///< of the student's cells
   };
+  /// Of the teacher's own cells.
+  [[nodiscard]] model::picture_grid grid() const;
   result<void> open(job& j) const;
   result<void> answer_slice(job& j);
   void answer_self(job& j);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/schema.hpp"
+#include "config/schema/strategies.hpp"
 #include "config/schema/self_test.hpp"
 #include "config/schema/source.hpp"
 
@@ -12,6 +13,7 @@ namespace freshet::config {
 
 struct device_settings {
   std::string model = "models/scenes/student";
+  std::string chat_template = "auto";
   double samples_per_second = 20;
   std::uint32_t batch = 4;
   bool twin = true;
@@ -25,6 +27,9 @@ struct device_settings {
               "Folder of the student in Hugging Face layout (config.json, *.safetensors). All devices and the "
               "distiller of a line must have the same one.")
         .check([](const std::string& folder) { return folder.empty() ? "name the folder of the student" : ""; });
+    s.setting("chat_template", &device_settings::chat_template,
+              "How the student is asked: the text around picture, question and answer. All devices and the distiller must have the same.")
+        .one_of(chat_template_choices());
     s.setting("samples_per_second", &device_settings::samples_per_second,
               "Pace of the stream; 0 answers as fast as the machine allows.")
         .between(0.0, 100'000.0)

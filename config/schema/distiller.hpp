@@ -7,6 +7,7 @@
 
 #include "config/schema.hpp"
 #include "config/schema/strategies.hpp"
+#include "config/schema/strategies.hpp"
 
 namespace freshet::config {
 
@@ -47,6 +48,7 @@ struct distiller_terms {
 
 struct distiller_settings {
   std::string student = "models/scenes/student";
+  std::string chat_template = "auto";
   std::uint32_t lora_rank = 8;
   double lora_alpha = 16;
   std::vector<std::string> lora_targets = {"q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2",
@@ -75,6 +77,9 @@ struct distiller_settings {
   static void describe(schema<distiller_settings>& s) {
     s.setting("student", &distiller_settings::student, "Folder of the student: the same as on the devices.")
         .check([](const std::string& folder) { return folder.empty() ? "name the folder of the student" : ""; });
+    s.setting("chat_template", &distiller_settings::chat_template,
+              "The same as on the devices: versions of students that are asked differently are of different lines.")
+        .one_of(chat_template_choices());
     s.setting("lora_rank", &distiller_settings::lora_rank, "Rank of the LoRA adapters; part of the line.")
         .between(1, 1024);
     s.setting("lora_alpha", &distiller_settings::lora_alpha, "Their scale is this over the rank.").between(0.01, 4096.0);

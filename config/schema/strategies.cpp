@@ -42,6 +42,22 @@ std::vector<choice> token_score_choices() {
   };
 }
 
+std::vector<choice> chat_template_choices() {
+  return {
+      {"auto", "what the model's folder says, or what goes with its architecture; else plain"},
+      {"plain", "nothing around the question"},
+      {"llava-1.5", "USER: picture, question ASSISTANT:"},
+      {"vicuna", "the same by its other name"},
+      {"llava-interleave", "ChatML as LLaVA-Interleave writes it"},
+      {"chatml", "<|im_start|> and <|im_end|>"},
+      {"qwen2-vl", "ChatML with Qwen2-VL's marks around the picture"},
+      {"smolvlm", "User: and Assistant: with <end_of_utterance>"},
+      {"idefics3", "the same behind <|begin_of_text|>"},
+      {"llama-2", "[INST] and [/INST]"},
+      {"llama-3", "<|start_header_id|> and <|eot_id|>"},
+  };
+}
+
 std::vector<choice> codec_choices() {
   return {
       {"dwc", "format and bits for each tensor by benefit per byte, under the byte budget"},

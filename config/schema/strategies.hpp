@@ -11,6 +11,8 @@ namespace freshet::config {
 [[nodiscard]] std::vector<choice> gate_choices();
 [[nodiscard]] std::vector<choice> sample_score_choices();
 [[nodiscard]] std::vector<choice> token_score_choices();
+/// How a model is asked (kernels/model/chat_template.hpp).
+[[nodiscard]] std::vector<choice> chat_template_choices();
 [[nodiscard]] std::vector<choice> codec_choices();
 [[nodiscard]] std::vector<choice> importance_choices();
 [[nodiscard]] std::vector<choice> anchor_choices();

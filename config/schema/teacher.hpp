@@ -5,12 +5,14 @@
 #include <string>
 
 #include "config/schema.hpp"
+#include "config/schema/strategies.hpp"
 
 namespace freshet::config {
 
 struct teacher_settings {
   std::string kind = "model";
   std::string model = "models/scenes/teacher";
+  std::string chat_template = "auto";
   double temperature = 0.1;
   double top_p = 0.75;
   std::uint32_t top_k_logits = 8;
@@ -23,6 +25,9 @@ struct teacher_settings {
                  {"self", "nobody: the device's own answers come back as labels (self-training)"}});
     s.setting("model", &teacher_settings::model,
               "Folder of the teacher in Hugging Face layout. Not read by kind \"self\".");
+    s.setting("chat_template", &teacher_settings::chat_template,
+              "How the teacher is asked: the text around picture, question and answer.")
+        .one_of(chat_template_choices());
     s.setting("temperature", &teacher_settings::temperature,
               "Of the sampled answers; 0 always takes the most probable word.")
         .between(0.0, 10.0);

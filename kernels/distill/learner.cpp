@@ -18,7 +18,7 @@ namespace freshet::distill {
 namespace {
 
 /// Kept patches of several samples, padded to the longest.
-model::visual_input visual_of(const std::vector<sample_handle>& samples) {
+model::visual_input visual_of(const std::vector<sample_handle>& samples, const model::pixel_scaling& pixels) {
   std::int64_t longest = 1;
   bool ragged = false;
   for (const auto& s : samples) {
@@ -39,7 +39,7 @@ model::visual_input visual_of(const std::vector<sample_handle>& samples) {
     std::fill_n(valid.data_ptr<bool>() + i * longest, s.positions.size(), true);
   }
   model::visual_input in;
-  in.patches = model::normalise_patches(bytes);
+  in.patches = model::normalise_patches(bytes, pixels);
   in.positions = positions;
   if (ragged) in.valid = valid;
   return in;
@@ -74,7 +74,7 @@ std::vector<sample_handle> with_own_logits(const model::llava& student, const st
         samples.begin() + static_cast<std::ptrdiff_t>(std::min(samples.size(), from + at_once)));
     std::vector<std::vector<qa_block>> blocks;
     for (const auto& s : part) blocks.push_back({{s->prompt, s->answer}});
-    const qa_batch batch = pack_batch(visual_of(part), blocks);
+    const qa_batch batch = pack_batch(visual_of(part, student.config().vision->pixels), blocks);
     const at::Tensor logits = student.logits(label_hidden(student, student.visual_tokens(batch.visual), batch));
     const auto [log_probs, ids] = at::log_softmax(logits, -1).topk(k, -1);
     const at::Tensor rest = (1 - log_probs.exp().sum(-1)).clamp(0, 1).contiguous();
@@ -210,7 +210,7 @@ step_report learner::step(double progress) {
       rest.push_back(has_logits ? s->rest_mass[a] : 0.5F);
     }
   }
-  const qa_batch batch = pack_batch(visual_of(samples), blocks);
+  const qa_batch batch = pack_batch(visual_of(samples, student_.config().vision->pixels), blocks);
   const at::Tensor visual = student_.visual_tokens(batch.visual);
   const at::Tensor hidden = label_hidden(student_, visual, batch);
   const at::Tensor logits = student_.logits(hidden);

@@ -34,7 +34,7 @@ result<model::visual_input> visual_of(const model::llava& m, const std::vector<s
     std::copy(patches.begin(), patches.end(), bytes.data_ptr<std::uint8_t>() + i * cells * width);
   }
   model::visual_input in;
-  in.patches = model::normalise_patches(bytes);
+  in.patches = model::normalise_patches(bytes, v.pixels);
   if (keep < cells) {
     in.positions = at::empty({n, keep}, at::kLong);
     std::vector<std::int64_t> order(static_cast<std::size_t>(cells));

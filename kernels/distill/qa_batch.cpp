@@ -5,14 +5,11 @@
 namespace freshet::distill {
 
 std::vector<std::int32_t> prompt_tokens(const model::tokenizer& words, const std::string& question) {
-  return words.encode(question);
+  return words.question_ids(question);
 }
 
 std::vector<std::int32_t> answer_tokens(const model::tokenizer& words, const std::string& answer) {
-  std::vector<std::int32_t> ids = words.encode(answer);
-  FRESHET_ENSURE(words.specials().eos.has_value(), "answer_tokens: the tokenizer has no end token");
-  ids.push_back(*words.specials().eos);
-  return ids;
+  return words.answer_ids(answer);
 }
 
 qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa_block>>& blocks) {

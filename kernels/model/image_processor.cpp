@@ -91,7 +91,8 @@ void put_planes(const rgb_picture& picture, const level_table& levels, std::vect
   }
 }
 
-result<processed_picture> process_single(const image_processor_config& config, const rgb_picture& picture) {
+/// The picture in 8 bits, as it is before its levels become values.
+result<rgb_picture> sized_single(const image_processor_config& config, const rgb_picture& picture) {
   rgb_picture now = config.kind == processor_kind::llava_pad ? squared(picture, config.mean) : picture;
   if (config.resize) {
     sides to{config.height, config.width};
@@ -103,6 +104,11 @@ result<processed_picture> process_single(const image_processor_config& config, c
     FRESHET_TRY_ASSIGN(now, resized(now, to, config.resample));
   }
   if (config.crop) now = cropped(now, {config.crop_height, config.crop_width});
+  return now;
+}
+
+result<processed_picture> process_single(const image_processor_config& config, const rgb_picture& picture) {
+  FRESHET_TRY_ASSIGN(const rgb_picture now, sized_single(config, picture));
   std::vector<float> values;
   put_planes(now, level_table(config), values);
   return processed_picture{host_tensor::of(std::move(values), {1, 3, now.height, now.width}), 0, 0};
@@ -236,18 +242,46 @@ result<processed_picture> process_qwen2_vl(const image_processor_config& config,
 
 }  // namespace
 
-result<processed_picture> process_picture(const image_processor_config& config, const rgb_picture& picture) {
-  if (picture.height < 1 || picture.width < 1 || picture.height > most_side || picture.width > most_side ||
-      picture.rgb.size() != static_cast<std::size_t>(picture.height * picture.width * 3)) {
-    return error{errc::invalid_argument, "a picture of " + std::to_string(picture.width) + " x " +
-                                             std::to_string(picture.height) + " with " + std::to_string(picture.rgb.size()) +
-                                             " bytes: sides of 1 to 32768 and 3 bytes a pixel are right"};
+namespace {
+
+result<void> check_picture(const rgb_picture& picture) {
+  if (picture.height >= 1 && picture.width >= 1 && picture.height <= most_side && picture.width <= most_side &&
+      picture.rgb.size() == static_cast<std::size_t>(picture.height * picture.width * 3)) {
+    return {};
   }
+  return error{errc::invalid_argument, "a picture of " + std::to_string(picture.width) + " x " +
+                                           std::to_string(picture.height) + " with " + std::to_string(picture.rgb.size()) +
+                                           " bytes: sides of 1 to 32768 and 3 bytes a pixel are right"};
+}
+
+}  // namespace
+
+result<processed_picture> process_picture(const image_processor_config& config, const rgb_picture& picture) {
+  FRESHET_TRY(check_picture(picture));
   switch (config.kind) {
     case processor_kind::idefics3: return process_idefics3(config, picture);
     case processor_kind::qwen2_vl: return process_qwen2_vl(config, picture);
     default: return process_single(config, picture);
   }
+}
+
+result<rgb_picture> square_picture(const image_processor_config& config, const rgb_picture& picture, std::int64_t side) {
+  FRESHET_TRY(check_picture(picture));
+  rgb_picture now = picture;
+  if (config.kind == processor_kind::idefics3) {
+    if (config.resize) {
+      FRESHET_TRY_ASSIGN(now, resized(now, longest_edge_sides(now, config.longest_edge), config.resample));
+    }
+    return resized(now, {side, side}, config.resample);
+  }
+  if (config.kind == processor_kind::qwen2_vl) return resized(now, {side, side}, config.resample);
+  FRESHET_TRY_ASSIGN(now, sized_single(config, picture));
+  if (now.height != side || now.width != side) {
+    return error{errc::shape_mismatch, "preprocessor_config.json makes pictures of " + std::to_string(now.width) + " x " +
+                                           std::to_string(now.height) + ", and the vision tower reads " +
+                                           std::to_string(side) + " x " + std::to_string(side)};
+  }
+  return now;
 }
 
 }  // namespace freshet::model

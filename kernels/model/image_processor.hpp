@@ -63,4 +63,8 @@ result<image_processor_config> load_image_processor(const std::filesystem::path&
 /// as wide.
 result<processed_picture> process_picture(const image_processor_config& config, const rgb_picture& picture);
 
+/// The one picture of side × side that a device cuts into cells, still in 8 bits: as process_picture makes it without
+/// tiles; qwen2_vl squeezes it to the square. errc::shape_mismatch where the file's sizes give another picture.
+result<rgb_picture> square_picture(const image_processor_config& config, const rgb_picture& picture, std::int64_t side);
+
 }  // namespace freshet::model

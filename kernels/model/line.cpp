@@ -22,7 +22,7 @@ void put(std::string& to, const std::string& text) {
 
 }  // namespace
 
-content_hash line_of(const llava& base, const lora_spec& spec) {
+content_hash line_of(const llava& base, const lora_spec& spec, const std::string& frame_text) {
   std::string bytes;
   put(bytes, base.base_hash());
   put(bytes, trainable_set::of(base.weights()).signature());
@@ -34,6 +34,7 @@ content_hash line_of(const llava& base, const lora_spec& spec) {
   put(bytes, spec.targets.size());
   for (const std::string& target : spec.targets) put(bytes, target);
   put(bytes, spec.seed);
+  if (!frame_text.empty()) put(bytes, frame_text);
   return content_hash(XXH3_64bits(bytes.data(), bytes.size()));
 }
 

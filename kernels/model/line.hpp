@@ -3,6 +3,8 @@
 // Pure function; reads the model on its owner's thread.
 #pragma once
 
+#include <string>
+
 #include "kernels/base/ids.hpp"
 #include "kernels/model/llava.hpp"
 #include "kernels/model/lora.hpp"
@@ -11,6 +13,7 @@ namespace freshet::model {
 
 /// xxh3-64 over the base hash, the trainable set's signature and the adapter's specification. Ask
 /// for it right after attach(spec): the norms and biases that training changes are part of the base.
-[[nodiscard]] content_hash line_of(const llava& base, const lora_spec& spec);
+/// `frame_text` is that of the tokenizer (tokenizer.hpp): students that are asked differently learn different things.
+[[nodiscard]] content_hash line_of(const llava& base, const lora_spec& spec, const std::string& frame_text = {});
 
 }  // namespace freshet::model

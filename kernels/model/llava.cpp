@@ -201,6 +201,27 @@ void llava::set_prefix(std::vector<std::int32_t> ids) {
   prefix_ = std::move(ids);
 }
 
+result<void> llava::take_frame(const tokenizer& words) {
+  const auto known = [&](std::int32_t id) { return id >= 0 && id < config_.text.vocab_size; };
+  const auto unknown = [&](std::int32_t id) {
+    return error{errc::unsupported, "the chat template has token " + std::to_string(id) + ", the model " +
+                                        std::to_string(config_.text.vocab_size) + " tokens"};
+  };
+  if (const auto end = words.answer_end()) {
+    if (!known(*end)) return unknown(*end);
+    auto ends = config_.end_tokens();
+    if (std::find(ends.begin(), ends.end(), *end) == ends.end()) ends.push_back(*end);
+    config_.generation_ends = std::move(ends);
+  }
+  if (auto before = words.before_picture()) {
+    for (const std::int32_t id : *before) {
+      if (!known(id)) return unknown(id);
+    }
+    set_prefix(std::move(*before));
+  }
+  return {};
+}
+
 at::Tensor llava::no_picture(std::int64_t rows) const { return at::zeros({rows, 0, config_.text.hidden_size}); }
 
 at::Tensor llava::visual_tokens(const visual_input& cells) const {

@@ -21,6 +21,7 @@
 #include "kernels/model/parameter_list.hpp"
 #include "kernels/model/parameters.hpp"
 #include "kernels/model/safetensors.hpp"
+#include "kernels/model/tokenizer.hpp"
 #include "kernels/model/vision.hpp"
 
 namespace freshet::model {
@@ -74,6 +75,9 @@ class llava {
   /// template puts more there; cloud and devices must agree.
   [[nodiscard]] const std::vector<std::int32_t>& prefix() const { return prefix_; }
   void set_prefix(std::vector<std::int32_t> ids);
+  /// Prefix and end of answers as `words` has them; a tokenizer without a template changes nothing. Errors:
+  /// errc::unsupported for ids that the model does not have.
+  result<void> take_frame(const tokenizer& words);
 
   /// Visual tokens after the connector [N, K, D], of pictures cut into cells: patches f32 [N, K, channels ·
   /// cell_size²], positions in the grid of cells.

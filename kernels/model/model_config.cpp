@@ -5,6 +5,7 @@
 
 #include "kernels/model/architecture.hpp"
 #include "kernels/model/config_section.hpp"
+#include "kernels/model/image_processor.hpp"
 #include "kernels/model/model_config_check.hpp"
 #include "kernels/model/strict_json.hpp"
 #include "kernels/model/whole_file.hpp"
@@ -98,6 +99,13 @@ result<model_config> load_model_config(const std::filesystem::path& folder) {
   const auto generation = folder / "generation_config.json";
   std::error_code ignored;
   if (std::filesystem::exists(generation, ignored)) FRESHET_TRY(read_generation(config, generation));
+  if (config.vision && std::filesystem::exists(folder / "preprocessor_config.json", ignored)) {
+    FRESHET_TRY_ASSIGN(const image_processor_config pictures, load_image_processor(folder));
+    pixel_scaling& pixels = config.vision->pixels;
+    pixels.scale = pictures.rescale ? pictures.rescale_factor : 1.0;
+    pixels.mean = pictures.normalize ? pictures.mean : std::array<double, 3>{0, 0, 0};
+    pixels.deviation = pictures.normalize ? pictures.deviation : std::array<double, 3>{1, 1, 1};
+  }
   return config;
 }
 

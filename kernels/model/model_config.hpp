@@ -10,6 +10,7 @@
 // Thread contract: plain values.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -39,6 +40,14 @@ enum class text_kind : std::uint8_t { llama, qwen2 };
 /// Which tokens of the chosen vision layer go on: all of them, or all but the class token.
 enum class feature_select : std::uint8_t { drop_class_token, all };
 
+/// What the tower reads for a level from 0 to 255 of each channel: (level · scale − mean) / deviation.
+struct pixel_scaling {
+  double scale = 1.0 / 255.0;
+  std::array<double, 3> mean{0.5, 0.5, 0.5};
+  std::array<double, 3> deviation{0.5, 0.5, 0.5};
+  FRESHET_FIELDS(scale, mean, deviation)
+};
+
 struct vision_config {
   vision_kind kind = vision_kind::clip;
   std::int64_t hidden_size = 0;
@@ -56,6 +65,7 @@ struct vision_config {
   std::vector<std::int64_t> patch_stem;   ///< channels of the convolutional stem; empty = linear embedding
   std::int64_t merge = 1;                 ///< edge, in patches, of the cell that becomes one visual token
   std::int64_t temporal_patch = 1;        ///< frames of a patch; a picture is repeated that often
+  pixel_scaling pixels;                   ///< of preprocessor_config.json; not part of equality
 
   [[nodiscard]] std::int64_t head_dim() const noexcept { return hidden_size / num_attention_heads; }
   [[nodiscard]] std::int64_t grid() const noexcept { return image_size / patch_size; }

@@ -24,6 +24,18 @@ std::vector<std::uint8_t> cut_patches(const std::uint8_t* rgb, std::int64_t side
   return out;
 }
 
-at::Tensor normalise_patches(const at::Tensor& bytes) { return bytes.to(at::kFloat).mul_(1.0F / 127.5F).sub_(1.0F); }
+at::Tensor normalise_patches(const at::Tensor& bytes, const pixel_scaling& pixels) {
+  // One rounding less than the general way, and what the shipped models were trained with.
+  if (pixels == pixel_scaling{}) return bytes.to(at::kFloat).mul_(1.0F / 127.5F).sub_(1.0F);
+  auto shape = bytes.sizes().vec();
+  FRESHET_ENSURE(!shape.empty() && shape.back() % 3 == 0, "normalise_patches: three channels a patch");
+  const std::int64_t values = shape.back();
+  const auto channels = [](const std::array<double, 3>& of) {
+    return at::tensor({static_cast<float>(of[0]), static_cast<float>(of[1]), static_cast<float>(of[2])}).view({3, 1});
+  };
+  at::Tensor x = bytes.to(at::kFloat).view({-1, 3, values / 3});
+  x.mul_(static_cast<float>(pixels.scale)).sub_(channels(pixels.mean)).div_(channels(pixels.deviation));
+  return x.view(shape);
+}
 
 }  // namespace freshet::model

@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/model/model_config.hpp"
+
 namespace freshet::model {
 
 /// rgb u8 [side, side, 3] → u8 [L, 3 · patch²], cells row-major. side must be a multiple of patch.
 [[nodiscard]] std::vector<std::uint8_t> cut_patches(const std::uint8_t* rgb, std::int64_t side, std::int64_t patch);
 
-/// u8 [.., P] in [0, 255] → f32 in [-1, 1]: mean and deviation 0.5, SigLIP's normalisation.
-[[nodiscard]] at::Tensor normalise_patches(const at::Tensor& bytes);
+/// u8 [.., P] in [0, 255] → f32, each channel as the model's image processor scales it. By default to [-1, 1]: mean
+/// and deviation 0.5, SigLIP's normalisation.
+[[nodiscard]] at::Tensor normalise_patches(const at::Tensor& bytes, const pixel_scaling& pixels = {});
 
 }  // namespace freshet::model

@@ -1,5 +1,6 @@
 #include "kernels/model/tokenizer.hpp"
 
+#include "kernels/base/check.hpp"
 #include "kernels/model/tokenizers/sentencepiece_model.hpp"
 #include "kernels/model/tokenizers/tokenizer_json.hpp"
 #include "kernels/model/tokenizers/tokenizer_settings.hpp"
@@ -18,6 +19,13 @@ std::string tokenizer::decode(const std::vector<std::int32_t>& ids, special_text
   std::string out;
   for (const std::int32_t id : ids) out += text->push(id);
   return out + text->finish();
+}
+
+std::vector<std::int32_t> tokenizer::answer_ids(std::string_view answer) const {
+  FRESHET_ENSURE(specials().eos.has_value(), "answer_ids: the tokenizer has no end token");
+  std::vector<std::int32_t> ids = encode(answer);
+  ids.push_back(*specials().eos);
+  return ids;
 }
 
 result<std::shared_ptr<const tokenizer>> load_tokenizer(const std::filesystem::path& folder) {

@@ -69,6 +69,20 @@ class tokenizer {
   [[nodiscard]] virtual std::optional<std::int32_t> find_token(std::string_view content) const = 0;
   /// A stream that refers to this tokenizer.
   [[nodiscard]] virtual std::unique_ptr<text_stream> stream(special_text specials = special_text::leave_out) const = 0;
+  // --- how its model is asked: plainly here, by the model's chat template in templated_tokenizer.hpp -----------
+  /// From behind the picture to where the answer begins.
+  [[nodiscard]] virtual std::vector<std::int32_t> question_ids(std::string_view question) const { return encode(question); }
+  /// An answer with the token that ends it; the tokenizer must have one.
+  [[nodiscard]] virtual std::vector<std::int32_t> answer_ids(std::string_view answer) const;
+  /// What a generated answer says.
+  [[nodiscard]] virtual std::string answer_text(const std::vector<std::int32_t>& ids) const { return decode(ids); }
+  /// All that the template adds, for comparison: students of one line are asked alike. Empty for none.
+  [[nodiscard]] virtual std::string frame_text() const { return {}; }
+  /// The token that ends answers of this template; nothing = those of the model.
+  [[nodiscard]] virtual std::optional<std::int32_t> answer_end() const { return std::nullopt; }
+  /// What stands before every picture; nothing = what the model itself begins with.
+  [[nodiscard]] virtual std::optional<std::vector<std::int32_t>> before_picture() const { return std::nullopt; }
+
   /// Ids are 0 to vocab_size() - 1.
   [[nodiscard]] virtual std::int32_t vocab_size() const noexcept = 0;
   [[nodiscard]] virtual const special_tokens& specials() const noexcept = 0;

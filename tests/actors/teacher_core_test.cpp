@@ -133,6 +133,47 @@ TEST_F(teacher, says_what_the_model_says_about_the_kept_tokens_alone) {
   EXPECT_EQ(got.teacher_hidden.shape(), (std::vector<std::int64_t>{static_cast<std::int64_t>(state), 16}));
 }
 
+TEST_F(teacher, reads_cells_of_another_grid_as_the_picture_that_they_show) {
+  // The same 16 x 16 pixels, cut into 64 cells of 2 x 2 by a student of a finer grid.
+  test::kept_lists whole(1);
+  for (std::uint32_t cell = 0; cell < 16; ++cell) whole[0].push_back(cell);
+  const auto coarse = patches_of(whole, 3);
+  const std::vector<std::uint8_t>& pixels = coarse.patches[0];   // [16, 3, 4, 4]
+  std::vector<std::uint8_t> fine;
+  for (std::size_t cell = 0; cell < 64; ++cell) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      for (std::size_t i = 0; i < 4; ++i) {
+        const std::size_t y = cell / 8 * 2 + i / 2;
+        const std::size_t x = cell % 8 * 2 + i % 2;
+        fine.push_back(pixels[(y / 4 * 4 + x / 4) * 48 + c * 16 + y % 4 * 4 + x % 4]);
+      }
+    }
+  }
+  auto batch = coarse.batch;
+  batch.tokens_per_sample = 64;
+  batch.token_bytes = 12;
+  batch.format = topology::token_format::patches_u8;
+  batch.zstd = false;
+  batch.samples[0].kept.assign(8, 0xff);
+  batch.samples[0].kept_count = 64;
+  batch.payload = host_tensor::of(fine);
+  auto core = make();
+  const labelled_batch got = ask(core, batch);
+  ASSERT_EQ(got.labels.size(), 1U);
+  EXPECT_EQ(got.labels[0].answer_tokens, alone(coarse, 0).tokens);
+  EXPECT_EQ(stats(core)["refused"], 0);
+}
+
+TEST_F(teacher, refuses_to_compare_features_between_two_grids) {
+  options_.send_features = true;
+  auto batch = patches_of({{2, 9}}, 5).batch;
+  batch.tokens_per_sample = 64;
+  batch.token_bytes = 12;
+  auto core = make();
+  EXPECT_TRUE(ask(core, batch).labels.empty());
+  EXPECT_EQ(stats(core)["refused"], 1);
+}
+
 TEST_F(teacher, another_place_of_the_same_patch_is_another_picture) {
   const auto here = patches_of({{2, 9}}, 5);
   auto there = here;

@@ -2,9 +2,15 @@
 // The world changes, the student gets worse, and comes back by itself.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
 
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/system.hpp"
+#include "kernels/model/llava.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include "tools/freshet/bench/adapt_run.hpp"
 
 namespace freshet::cli {
@@ -14,7 +20,8 @@ class adapt : public ::testing::Test {
  protected:
   adapt() {
     at::set_num_threads(1);
-    plan_.models = FRESHET_SOURCE_DIR "/models/scenes";
+    plan_.teacher = FRESHET_SOURCE_DIR "/models/scenes/teacher";
+    plan_.student = FRESHET_SOURCE_DIR "/models/scenes/student";
     plan_.phases = {"clean", "noise"};
     plan_.devices = 2;
     plan_.samples_per_phase = 224;
@@ -51,6 +58,39 @@ TEST_F(adapt, beats_the_frozen_student_on_a_fraction_of_the_bytes) {
             0.25 * freshet->png_bytes_per_sample);
   EXPECT_LT(static_cast<double>(freshet->downlink_bytes),
             0.1 * 2.0 * static_cast<double>(freshet->adapter_values * freshet->refreshes * plan_.devices));
+}
+
+/// A checkpoint as others publish them: SigLIP and Qwen2 with random weights, a tokenizer.json, ChatML.
+void make_checkpoint(const std::filesystem::path& folder, int image_size, std::uint64_t seed) {
+  const std::filesystem::path data = std::filesystem::path(FRESHET_TEST_DATA) / "hf";
+  std::filesystem::create_directories(folder);
+  std::ifstream file(data / "llava_siglip_qwen2" / "config.json");
+  nlohmann::json config = nlohmann::json::parse(file);
+  config["text_config"]["vocab_size"] = 1024;
+  config["vision_config"]["image_size"] = image_size;
+  const auto parsed = model::parse_model_config(config.dump(), "config.json");
+  ASSERT_TRUE(parsed.ok()) << parsed.err().text();
+  ASSERT_TRUE(model::llava::random(*parsed, seed).save(folder).ok());
+  std::filesystem::copy_file(data / "tokenizers" / "tiny_qwen2" / "tokenizer.json", folder / "tokenizer.json");
+  std::ofstream(folder / "tokenizer_config.json") << R"({"eos_token": "<|im_end|>"})";
+}
+
+TEST_F(adapt, takes_any_pair_of_checkpoints_also_of_different_grids) {
+  const test::temporary_folder folder;
+  make_checkpoint(folder.path() / "student", 32, 1);
+  make_checkpoint(folder.path() / "teacher", 48, 2);
+  std::filesystem::copy_file(std::filesystem::path(FRESHET_TEST_DATA) / "hf" / "preprocess" / "siglip" / "preprocessor_config.json",
+                             folder.path() / "student" / "preprocessor_config.json");
+  plan_.teacher = (folder.path() / "teacher").string();
+  plan_.student = (folder.path() / "student").string();
+  plan_.phases = {"noise"};
+  plan_.samples_per_phase = 64;
+  plan_.extra_toml = "[distiller.terms]\nconfidence_floor = 0.0\n";   // a teacher of random weights doubts all it says
+  const auto got = run("freshet");
+  ASSERT_TRUE(got.ok()) << got.err().text();
+  EXPECT_GT(got->trained, 0U) << "the teacher's labels reach the student, whose words and cells are others";
+  EXPECT_GT(got->refreshes, 0U);
+  EXPECT_EQ(got->stragglers, 0U) << "every device arrives at the mirror's bits";
 }
 
 TEST_F(adapt, the_same_seed_gives_the_same_run) {

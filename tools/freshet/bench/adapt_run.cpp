@@ -161,7 +161,7 @@ result<void> measure_image_bytes(adapt_outcome& out, const truth& t) {
 
 result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::uint64_t seed, const std::string& name,
                                  const std::string& state_dir) {
-  const std::string student = text_literal(plan.models + "/student");
+  const std::string student = text_literal(plan.student);
   std::string phases;
   for (const std::string& phase : plan.phases) phases += (phases.empty() ? "" : ", ") + text_literal(phase);
   const std::string number = std::to_string(seed);
@@ -172,7 +172,7 @@ result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::u
                    "\ntwin = false\n[device.source]\nfrom = " + text_literal(plan.data) + "\nphases = [" + phases +
                    "]\nsamples_per_phase = " + std::to_string(plan.samples_per_phase) +
                    "\nseverity = " + config::real_literal(plan.severity) + "\nseed = " + number +
-                   "\n[teacher]\nmodel = " + text_literal(plan.models + "/teacher") + "\nseed = " + number +
+                   "\n[teacher]\nmodel = " + text_literal(plan.teacher) + "\nseed = " + number +
                    "\n[distiller]\nstudent = " + student + "\nseed = " + number + "\n[uplink_filter]\nseed = " + number +
                    "\n");
   layers.emplace_back(p.toml);
@@ -209,9 +209,9 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
   loading.file = "the topology of policy " + std::string(p.name);
   FRESHET_TRY_ASSIGN(const std::string text, run_topology(plan, p, seed, name, scratch.path()));
   FRESHET_TRY_ASSIGN(const topology::graph graph, topology::load_graph(text, loading));
-  FRESHET_TRY_ASSIGN(const auto words, model::load_tokenizer(plan.models + "/student"));
-  FRESHET_TRY_ASSIGN(const model::model_config student, model::load_model_config(plan.models + "/student"));
-  if (!student.vision) return error{errc::unsupported, plan.models + "/student has no vision tower"};
+  FRESHET_TRY_ASSIGN(const auto words, model::load_tokenizer(plan.student));
+  FRESHET_TRY_ASSIGN(const model::model_config student, model::load_model_config(plan.student));
+  if (!student.vision) return error{errc::unsupported, plan.student + " has no vision tower"};
   FRESHET_TRY_ASSIGN(const truth answers, truth::open(plan, seed, *words, static_cast<int>(student.vision->image_size)));
 
   auto progress = std::make_shared<actors::bench_progress>();

@@ -18,7 +18,8 @@ namespace freshet::cli {
 
 struct adapt_plan {
   std::string data = "scenes";
-  std::string models;                     ///< folder with teacher/ and student/
+  std::string teacher;                    ///< folder in Hugging Face's layout
+  std::string student;                    ///< likewise
   std::vector<std::string> phases;
   std::uint32_t devices = 2;
   std::uint64_t samples_per_phase = 400;  ///< a device

@@ -312,7 +312,7 @@ result<std::vector<comparison>> bench_distillation(const std::string& student, c
   lora.alpha = settings.lora_alpha;
   lora.targets = settings.lora_targets;
   actors::model_cache models;
-  FRESHET_TRY_ASSIGN(const actors::student_line line, models.student(student, lora));
+  FRESHET_TRY_ASSIGN(const actors::student_line line, models.student(student, "auto", lora));
   if (!line.base.net->config().vision) return error{errc::unsupported, student + ": the student needs a vision tower"};
   FRESHET_TRY_ASSIGN(const topology::labelled_batch labels, equal_samples(line.base, settings.refresh_samples));
   FRESHET_TRY_ASSIGN(const auto engine, engine_cycle::make(line, settings, labels));

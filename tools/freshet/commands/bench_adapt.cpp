@@ -33,6 +33,7 @@ namespace {
 
 struct adapt_command {
   adapt_plan plan;
+  std::string models;
   std::vector<std::string> policy_names;
   std::uint32_t seeds = 1;
   std::uint64_t first_seed = 1;
@@ -105,6 +106,12 @@ class status_line {
 };
 
 int run_adapt(adapt_command& command) {
+  if (command.plan.teacher.empty() && !command.models.empty()) command.plan.teacher = command.models + "/teacher";
+  if (command.plan.student.empty() && !command.models.empty()) command.plan.student = command.models + "/student";
+  if (command.plan.teacher.empty() || command.plan.student.empty()) {
+    std::cerr << "freshet bench adapt: name the pair: --models DIR, or --teacher DIR and --student DIR\n";
+    return exit_usage;
+  }
   if (command.plan.phases.empty()) {
     auto phases = default_phases(command.plan.data);
     if (!phases.ok()) return failed("bench adapt", phases.err());
@@ -204,7 +211,9 @@ void add_bench_adapt(CLI::App& bench, action& chosen) {
   app->footer("Every policy runs through the real engine: actors, links, artefacts. Samples are answered before\n"
               "they are learned from; true answers only score.\n\nPolicies:" + names);
   app->add_option("--data", command->plan.data, "\"scenes\", or a data folder (see the README)")->capture_default_str();
-  app->add_option("--models", command->plan.models, "Folder with teacher/ and student/, as pretrain writes it")->required();
+  app->add_option("--models", command->models, "Folder with teacher/ and student/, as pretrain writes it");
+  app->add_option("--teacher", command->plan.teacher, "Folder of the teacher in Hugging Face layout, instead of DIR/teacher");
+  app->add_option("--student", command->plan.student, "Folder of the student, instead of DIR/student: another size, or quantised");
   app->add_option("--phases", command->plan.phases, "Domains in order; the first is the student's own")->delimiter(',');
   app->add_option("--policies", command->policy_names, "Which to compare; all of them when not given")->delimiter(',');
   app->add_option("--seeds", command->seeds, "Number of seeds")->capture_default_str()->check(CLI::Range(1, 100));

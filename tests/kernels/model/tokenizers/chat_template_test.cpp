@@ -2,6 +2,7 @@
 #include "tests/kernels/model/tokenizers/golden.hpp"
 
 #include "kernels/model/chat_template.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/tokenizers/tokenizer_json.hpp"
 #include "kernels/model/word_tokenizer.hpp"
 
@@ -148,6 +149,37 @@ TEST_F(template_folder, the_choice_says_why) {
   put("chat_template.jinja", "{{ strange }}");
   EXPECT_EQ(chosen().used.name, "plain");
   EXPECT_NE(chosen().why.find("not built in"), std::string::npos);
+}
+
+TEST(templated_tokenizer, asks_by_its_template_and_reads_answers_back) {
+  const auto plain = small("tiny_llama_sp", "</s>");
+  const auto chat = find_chat_template("llava-1.5").value();
+  const auto asking = with_template(plain, chat);
+  ASSERT_TRUE(asking.ok()) << asking.err().text();
+  const tokenizer& words = **asking;
+  EXPECT_EQ(words.question_ids("Is the cat safe?"), question_ids(chat, *plain, "Is the cat safe?"));
+  EXPECT_TRUE(words.question_ids("").empty()) << "what the template adds asks nothing";
+  EXPECT_EQ(words.before_picture(), make_frame(chat, *plain)->before_picture);
+  EXPECT_EQ(words.answer_end(), plain->specials().eos);
+  EXPECT_EQ(words.answer_text(words.answer_ids("red")), "red") << "the space after ASSISTANT: is no part of it";
+  EXPECT_EQ(words.encode("red"), plain->encode("red"));
+  EXPECT_TRUE(plain->frame_text().empty());
+  EXPECT_NE(words.frame_text(), (*with_template(plain, find_chat_template("llama-2").value()))->frame_text());
+}
+
+TEST(templated_tokenizer, without_a_template_a_question_is_its_words) {
+  const auto plain = small("tiny_qwen2", "<|im_end|>");
+  EXPECT_EQ(plain->question_ids("What is it?"), plain->encode("What is it?"));
+  EXPECT_EQ(plain->answer_ids("red"), plain->encode("red") + ids_t{*plain->specials().eos});
+  EXPECT_FALSE(plain->before_picture().has_value());
+  EXPECT_FALSE(plain->answer_end().has_value());
+}
+
+TEST(templated_tokenizer, a_token_that_the_vocabulary_lacks_is_named) {
+  const auto got = with_template(small("tiny_llama_sp", "</s>"), find_chat_template("chatml").value());
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.err().code, errc::unsupported);
+  EXPECT_NE(got.err().context.find("<|im_"), std::string::npos) << got.err().text();
 }
 
 }  // namespace

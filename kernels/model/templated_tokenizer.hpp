@@ -1,0 +1,34 @@
+// A tokenizer that asks as its model was taught to be asked: with the text of a chat template around picture,
+// question and answer.
+// Thread contract: as tokenizer: immutable, use from anywhere.
+#pragma once
+
+#include "kernels/model/chat_template.hpp"
+#include "kernels/model/tokenizer.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace freshet::model {
+
+/// Chooses by the model folder itself (choose_chat_template).
+inline constexpr std::string_view choose_template = "auto";
+
+struct asking_tokenizer {
+  std::shared_ptr<const tokenizer> words;
+  std::string template_name;
+  std::string why;   ///< one sentence for people: where the template comes from
+};
+
+/// The tokenizer of a model folder, asking by the template of that name, or by its own with "auto". `plain` asks
+/// with nothing around the question. Errors: those of load_tokenizer, find_chat_template and make_frame, with the
+/// folder's name.
+result<asking_tokenizer> load_asking_tokenizer(const std::filesystem::path& folder,
+                                               std::string_view template_name = choose_template);
+
+/// `words` asking by a template; errc::unsupported when it lacks a token that the template needs.
+result<std::shared_ptr<const tokenizer>> with_template(std::shared_ptr<const tokenizer> words, chat_template used);
+
+}  // namespace freshet::model
