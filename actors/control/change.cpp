@@ -60,7 +60,8 @@ bool is_at(const topology::node_report& r, const change::wanted& aim) {
     case change_step::become:
       return r.active == aim.revision;
     case change_step::finish:
-      return r.active == aim.revision && r.finished;
+      // What was made ready and is not wanted holds memory until it is dropped.
+      return r.active == aim.revision && r.finished && r.prepared == 0;
   }
   return false;
 }
