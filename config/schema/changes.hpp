@@ -8,9 +8,9 @@
 namespace freshet::config {
 
 struct changes_settings {
-  milliseconds prepare_within = milliseconds(60'000);
-  milliseconds switch_within = milliseconds(45'000);
-  milliseconds finish_within = milliseconds(45'000);
+  milliseconds prepare_within = milliseconds(120'000);
+  milliseconds switch_within = milliseconds(120'000);
+  milliseconds finish_within = milliseconds(60'000);
   milliseconds settle = milliseconds(2000);
   std::uint32_t kept_revisions = 1000;
 
