@@ -15,7 +15,7 @@ import unittest
 
 CONFIG = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 SKIPPED = 77
-PATIENCE = 300
+PATIENCE = 540
 
 
 def run(*command, **how):
