@@ -27,6 +27,10 @@ class operator_question {
     if (it == asked_.end() || !it->is_number_unsigned()) return std::nullopt;
     return it->get<std::uint64_t>();
   }
+  [[nodiscard]] bool flag(const char* key) const {
+    const auto it = asked_.find(key);
+    return it != asked_.end() && it->is_boolean() && it->get<bool>();
+  }
   /// Empty where there is none.
   [[nodiscard]] std::string text(const char* key) const {
     const auto it = asked_.find(key);
@@ -39,11 +43,16 @@ class operator_question {
 };
 
 /// A no is {"error": the code's name, "text": its context}.
-inline topology::operator_answer answer_to(const topology::operator_request& request,
-                                           const result<nlohmann::json>& answer) {
+inline std::string text_of(const result<nlohmann::json>& answer) {
   const nlohmann::json said =
       answer.ok() ? *answer : nlohmann::json{{"error", name(answer.err().code)}, {"text", answer.err().context}};
-  return {request.number, said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  return said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// For answers that always fit into one message (others: control/long_answers.hpp).
+inline topology::operator_answer answer_to(const topology::operator_request& request,
+                                           const result<nlohmann::json>& answer) {
+  return {request.number, text_of(answer), 0, 1};
 }
 
 }  // namespace freshet::actors

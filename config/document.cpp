@@ -115,13 +115,14 @@ std::optional<document> read_document(std::string_view text, problems& out) {
   }
   schema_of<general_settings>().read(general, "", doc.general, out);
 
-  for (const char* table : {"logging", "links", "service", "nodes", "roles"}) known.emplace_back(table);
+  for (const char* table : {"logging", "links", "service", "changes", "nodes", "roles"}) known.emplace_back(table);
   for (const choice& kind : role_kinds()) known.push_back(kind.name);
   report_unknown_keys(*root, "", known, out);
 
   if (const value* v = root->find("logging")) schema_of<logging_settings>().read(*v, "logging", doc.logging, out);
   if (const value* v = root->find("links")) schema_of<link_settings>().read(*v, "links", doc.links, out);
   if (const value* v = root->find("service")) schema_of<service_settings>().read(*v, "service", doc.service, out);
+  if (const value* v = root->find("changes")) schema_of<changes_settings>().read(*v, "changes", doc.changes, out);
 
   std::vector<role_settings> of_kinds = defaults_of_kinds(std::make_index_sequence<std::variant_size_v<role_settings>>());
   for (std::size_t k = 0; k < of_kinds.size(); ++k)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/problem.hpp"
+#include "config/schema/changes.hpp"
 #include "config/schema/general.hpp"
 #include "config/schema/links.hpp"
 #include "config/schema/logging.hpp"
@@ -41,6 +42,7 @@ struct document {
   logging_settings logging;
   link_settings links;
   service_settings service;
+  changes_settings changes;
   std::vector<node_section> nodes;
   std::vector<role_section> roles;
   /// False when an entry of nodes or roles could not be read, so that what seems missing may be there.

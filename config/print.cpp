@@ -133,7 +133,7 @@ std::string annotated_example() {
                "nodes and roles at the end. Durations are texts with a unit (ms, s, m, h), sizes are texts with a "
                "unit (B, KB, MB, GB of 1000; KiB, MiB, GiB of 1024) or whole numbers of bytes, shares are from 0 to 1.");
   comment(out, "`freshet apply FILE` changes a running daemon: roles whose settings differ are restarted, the rest is "
-               "left alone. Only state_dir, [logging], [links], [service], [stats] and what a node has itself (listen, "
+               "left alone. Only state_dir, [logging], [links], [service], [changes], [stats] and what a node has itself (listen, "
                "threads, keys) need a restart of the daemon.");
   print(out, "", general_settings{}, true);
   section(out, "logging", "The log of every process, on standard error.");
@@ -145,6 +145,9 @@ std::string annotated_example() {
   section(out, "service", "The daemon as a service: what operators and the service manager see.");
   out += "[service]\n";
   print(out, "service", service_settings{}, true);
+  section(out, "changes", "Changes of a running daemon: `freshet apply`, `set`, `pause`, `resume`, `drain`.");
+  out += "[changes]\n";
+  print(out, "changes", changes_settings{}, true);
   print_kinds(out, std::make_index_sequence<std::variant_size_v<role_settings>>());
 
   section(out, "nodes", "One process each.");
@@ -180,6 +183,8 @@ std::string effective_text(const document& doc) {
   print(out, "links", doc.links, false);
   out += "\n[service]\n";
   print(out, "service", doc.service, false);
+  out += "\n[changes]\n";
+  print(out, "changes", doc.changes, false);
   for (const node_section& node : doc.nodes) {
     out += "\n[[nodes]]\n";
     print(out, "nodes", node.settings, false);

@@ -332,6 +332,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.refresh_samples = s.refresh_samples;
       o.refresh_interval = s.refresh_interval;
       o.agreement_to_sleep = s.agreement_to_sleep;
+      o.paused = s.paused;
       const std::filesystem::path folder = keeps_state ? s.state_dir : std::string();
       std::int64_t teacher_width = 0;
       if (teaching.kind == "self") {

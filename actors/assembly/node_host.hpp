@@ -22,6 +22,9 @@
 
 namespace freshet::actors {
 
+/// Makes one role ready to be started; while a former one of its name may still run.
+using role_maker = std::function<result<rt::role_spec>(const topology::role_spec&)>;
+
 struct node_host_options {
   std::string node;
   std::uint64_t revision = 0;  ///< of the graph that it starts with; 0 = not known
@@ -32,6 +35,8 @@ struct node_host_options {
   std::function<void(const std::string& role, const std::string& why)> on_give_up;
   /// Makes CONTROL, if this is the node that has it.
   rt::core_factory control;
+  /// What makes the roles of a graph that a change starts here; the assembly when it is empty.
+  std::function<role_maker(const topology::graph& wanted)> make_roles;
 };
 
 class node_host {
@@ -42,9 +47,11 @@ class node_host {
 
   /// To be asked and watched; changed by the host alone.
   [[nodiscard]] rt::node& node();
-  [[nodiscard]] topology::node_report report() const;
-  /// No order is carried out any more; waits for one that is.
-  void halt();
+  /// Where orders are left, and what the node is: what AGENT uses.
+  [[nodiscard]] node_operations& operations();
+  /// No order is carried out any more; waits for what one does to the node. False when a model is still being loaded
+  /// for a change: that cannot be broken off, leaves the node alone, and the destructor would wait for it. Ask again.
+  bool halt();
   rt::stop_report stop(std::chrono::milliseconds deadline);
 
  private:

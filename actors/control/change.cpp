@@ -1,5 +1,6 @@
 #include "actors/control/change.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -46,8 +47,11 @@ duration change::patience() const {
     case revision_state::finishing:
       return limits_.finish;
     // There is no way but back: who is not there yet is brought along when it comes.
-    case revision_state::reverting: return limits_.finish;
-    default: return duration::max();
+    // What changed must stop and start again for it.
+    case revision_state::reverting:
+      return std::max(limits_.switching, limits_.finish);
+    default:
+      return duration::max();
   }
 }
 
@@ -60,7 +64,8 @@ bool is_at(const topology::node_report& r, const change::wanted& aim) {
     case change_step::become:
       return r.active == aim.revision;
     case change_step::finish:
-      return r.active == aim.revision && r.finished;
+      // What was made ready and is not wanted holds memory until it is dropped.
+      return r.active == aim.revision && r.finished && r.prepared == 0;
   }
   return false;
 }

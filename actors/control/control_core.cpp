@@ -25,13 +25,19 @@ using topology::graph;
 constexpr duration gone_after = std::chrono::seconds(15);
 constexpr duration roster_every = std::chrono::seconds(10);
 constexpr std::size_t most_listed = 1000;
+// Of each revision in a list; `freshet history --revision N` shows them all.
+constexpr std::size_t steps_listed = 100;
 // Nodes that report; more than any topology has.
 constexpr std::size_t most_nodes = 8192;
 
 class control_core final : public role_core {
  public:
   control_core(control_options options, revision_store store, revision current, graph now)
-      : options_(std::move(options)), store_(std::move(store)), current_(std::move(current)), graph_(std::move(now)) {}
+      : options_(std::move(options)),
+        store_(std::move(store)),
+        current_(std::move(current)),
+        graph_(std::move(now)),
+        answers_(options_.answers) {}
 
   void start(time_point now, outbox& out) override {
     const auto left = store_.unfinished();
@@ -40,6 +46,7 @@ class control_core final : public role_core {
     } else if (left->has_value()) {
       resume(**left, now, out);
     }
+    forget_old_revisions(out);
     publish();
     drive(now, out);
   }
@@ -51,14 +58,18 @@ class control_core final : public role_core {
       reports_[report->node] = {*report, now};
       drive(now, out);
     } else if (const auto* request = std::get_if<topology::operator_request>(&m)) {
-      out.send(from, answer_to(*request, answer(*request, now, out)));
+      out.send(from, answer(from, *request, now, out));
       drive(now, out);
     } else {
       refuse_unknown("control", from, m, out);
     }
   }
 
-  void tick(time_point now, outbox& out) override { drive(now, out); }
+  void tick(time_point now, outbox& out) override {
+    answers_.forget_old(now);
+    forget_the_gone(now);
+    drive(now, out);
+  }
   bool work(time_point, outbox&) override { return false; }
   std::uint32_t capacity(const address&) const override { return 16; }
 
@@ -102,7 +113,8 @@ class control_core final : public role_core {
     for (const std::string& node : nodes)
       if (graph_.find_node(node) != nullptr) old.insert(node);
     change_.emplace(current_.number, number, std::move(nodes), std::move(old), at,
-                    change::limits{options_.prepare_within, options_.switch_within, options_.finish_within}, now);
+                    change::limits{graph_.changes.prepare_within, graph_.changes.switch_within, graph_.changes.finish_within},
+                    now);
     note_.clear();
     told_.clear();
   }
@@ -116,6 +128,24 @@ class control_core final : public role_core {
                                     name(change_->state()) + ": " + kept.err().text());
     unwritten_ = !kept.ok();
     return kept.ok();
+  }
+
+  void forget_old_revisions(outbox& out) {
+    if (const auto done = store_.forget(graph_.changes.kept_revisions); !done.ok())
+      out.log(log_level::error, "old revisions stay: " + done.err().text());
+  }
+
+  /// Of nodes that no topology has any more; one that comes back reports anew.
+  void forget_the_gone(time_point now) {
+    for (auto it = reports_.begin(); it != reports_.end();) {
+      const bool ours = graph_.find_node(it->first) != nullptr || (change_ && change_->takes_part(it->first));
+      if (ours || now - it->second.at < gone_after) {
+        ++it;
+        continue;
+      }
+      told_.erase(it->first);
+      it = reports_.erase(it);
+    }
   }
 
   void drive(time_point now, outbox& out) {
@@ -136,6 +166,7 @@ class control_core final : public role_core {
         next_.reset();
         next_graph_.reset();
         told_.clear();
+        forget_old_revisions(out);
       }
       roster_at_.reset();
       publish();
@@ -162,7 +193,7 @@ class control_core final : public role_core {
         continue;
       if (heard.what.active != current_.number) {
         orders[node] = {current_.number, topology::change_step::become};
-      } else if (!heard.what.finished) {
+      } else if (!heard.what.finished || heard.what.prepared != 0) {
         orders[node] = {current_.number, topology::change_step::finish};
       }
     }
@@ -190,11 +221,22 @@ class control_core final : public role_core {
     options_.publish(all);
   }
 
-  result<json> answer(const topology::operator_request& request, time_point now, outbox& out) {
+  topology::operator_answer answer(const address& from, const topology::operator_request& request, time_point now,
+                                   outbox& out) {
+    if (request.verb == "part") {
+      const auto asked = operator_question::of(request);
+      auto piece = asked.ok() ? answers_.piece(from, request.number, asked->number("part").value_or(0), now)
+                              : result<topology::operator_answer>(asked.err());
+      return piece.ok() ? std::move(piece).value() : answer_to(request, piece.err());
+    }
+    return answers_.begin(from, request.number, text_of(carry_out(request, now, out)), now);
+  }
+
+  result<json> carry_out(const topology::operator_request& request, time_point now, outbox& out) {
     FRESHET_TRY_ASSIGN(const operator_question asked, operator_question::of(request));
     if (request.verb == "plan") return plan(asked);
     if (request.verb == "apply") return apply(asked, now, out);
-    if (request.verb == "change") return look_at(asked.number("revision").value_or(current_.number));
+    if (request.verb == "change") return look_at(asked.number("revision").value_or(current_.number), asked.flag("brief"));
     if (request.verb == "history") return history(asked);
     return error{errc::unsupported, "\"" + request.verb + "\"; control knows plan, apply, change and history"};
   }
@@ -229,10 +271,20 @@ class control_core final : public role_core {
     return out;
   }
 
+  /// Who made the document from an older one than runs now would take back what others did meanwhile.
+  result<void> still_based_on(const operator_question& asked) const {
+    const auto base = asked.number("based_on");
+    if (!base || *base == current_.number) return {};
+    return error{errc::wrong_base, "this change was made for revision " + std::to_string(*base) + ", and revision " +
+                                       std::to_string(current_.number) + " of " + current_.who +
+                                       " runs by now; nothing was changed: look at it and ask again"};
+  }
+
   result<json> apply(const operator_question& asked, time_point now, outbox& out) {
     if (change_)
       return error{errc::overloaded, "revision " + std::to_string(change_->to()) + " is " + name(change_->state()) +
                                           "; one change at a time"};
+    FRESHET_TRY(still_based_on(asked));
     FRESHET_TRY_ASSIGN(revision r, wanted_by(asked));
     FRESHET_TRY_ASSIGN(graph wanted, options_.load(r.text, r.file, r.base_dir));
     const auto plan = topology::plan_change(graph_, wanted);
@@ -254,14 +306,15 @@ class control_core final : public role_core {
     return said;
   }
 
-  result<json> look_at(std::uint64_t number) {
+  result<json> look_at(std::uint64_t number, bool brief) {
     FRESHET_TRY_ASSIGN(const auto r, store_.find(number));
     if (!r) return error{errc::not_found, "revision " + std::to_string(number)};
-    json out = to_json(*r);
+    json out = to_json(*r, brief ? 0 : every_step);
     json waiting = json::array();
     if (change_ && change_->to() == number)
       for (const auto& [node, wanted] : change_->orders(reports_)) waiting.push_back(node);
     out["waiting_for"] = std::move(waiting);
+    if (brief) return out;
     out["text"] = r->text;
     out["base_dir"] = r->base_dir;
     return out;
@@ -271,7 +324,7 @@ class control_core final : public role_core {
     const std::uint64_t most = std::min<std::uint64_t>(asked.number("most").value_or(50), most_listed);
     FRESHET_TRY_ASSIGN(const auto all, store_.list(most));
     json out{{"current", current_.number}, {"revisions", json::array()}};
-    for (const revision& r : all) out["revisions"].push_back(to_json(r));
+    for (const revision& r : all) out["revisions"].push_back(to_json(r, steps_listed));
     return out;
   }
 
@@ -285,6 +338,7 @@ class control_core final : public role_core {
   std::string note_;
   bool unwritten_ = false;   ///< the change has moved on, and the disk does not know yet
   report_board reports_;
+  long_answers answers_;
   struct told {
     std::uint64_t revision = 0;
     topology::change_step step = topology::change_step::prepare;

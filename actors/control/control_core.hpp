@@ -5,10 +5,12 @@
 //
 // and each of these is on the disk before the nodes hear of it, so that whatever dies in between, the
 // change ends applied or reverted. Level-triggered: nodes report what they are, and are told what to be
-// until that is the same; a node that was away is brought along whenever it comes.
+// until that is the same; a node that was away is brought along whenever it comes. How long each step may take
+// says [changes] of the topology that runs.
 // Thread contract: that of role_core.
 #pragma once
 
+#include "actors/control/long_answers.hpp"
 #include "actors/control/revision_store.hpp"
 #include "actors/role.hpp"
 #include "topology/graph/graph.hpp"
@@ -41,11 +43,9 @@ struct control_options {
   std::function<void(const std::vector<wanted_node>&)> publish = [](const std::vector<wanted_node>&) {};
   /// Milliseconds since 1970, for people only.
   std::function<std::int64_t()> wall_clock;
-  duration prepare_within = std::chrono::seconds(60);  ///< models are loaded in it
-  duration switch_within = std::chrono::seconds(45);   ///< roles stop and start in it
-  duration finish_within = std::chrono::seconds(45);   ///< what is not needed any more drains in it
   duration order_again = std::chrono::seconds(1);
   std::size_t document_bytes = std::size_t{900} << 10;  ///< of a topology; a message holds 1 MiB of text
+  long_answers::limits answers;
 };
 
 /// `store` has a current revision. What it calls unfinished is gone on with: reverted if its switch had

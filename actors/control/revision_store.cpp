@@ -119,6 +119,17 @@ result<std::vector<revision>> revision_store::list(std::size_t most) {
   }
 }
 
+result<void> revision_store::forget(std::size_t keep) {
+  FRESHET_TRY_ASSIGN(auto remove,
+                     db_.prepare("delete from revisions where state in ('applied', 'reverted') and number not in "
+                                 "(select number from revisions order by number desc limit ?) and number not in "
+                                 "(select number from revisions where applied_order is not null "
+                                 "order by applied_order desc limit 1) and number not in "
+                                 "(select number from revisions where from_start = 1 and applied_order is not null "
+                                 "order by number desc limit 1)"));
+  return remove.bind(static_cast<std::int64_t>(keep)).run();
+}
+
 result<revision> revision_store::begin(const revision& started_with) {
   for (;;) {
     FRESHET_TRY_ASSIGN(const auto left, unfinished());

@@ -47,6 +47,9 @@ class revision_store {
   /// The newest first.
   result<std::vector<revision>> list(std::size_t most);
 
+  /// Forgets all but the newest `keep`, what runs, what is under way, and the document of the last start.
+  result<void> forget(std::size_t keep);
+
   /// What a daemon begins with that was started with this document: what was applied last, unless the
   /// document is another one than at the last start; then that is a new revision.
   result<revision> begin(const revision& started_with);

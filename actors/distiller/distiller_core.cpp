@@ -219,7 +219,7 @@ bool distiller_core::work(time_point now, outbox& out) {
       return phase_ == phase::gathering;
     }
     case phase::gathering: {
-      if (!commit_taken(now, out)) return false;
+      if (!commit_taken(now, out) || options_.paused) return false;
       // Backlogs are taken in whole before the next refresh; in paced mode a refresh begins at the
       // same sample whatever has arrived behind it.
       const bool first_refresh = options_.bench && due(now);
@@ -381,7 +381,7 @@ std::string distiller_core::stats_json() const {
   s["queued"] = inbox_.size();
   s["replay"] = learner_.memory().recent_size() + learner_.memory().reservoir_size();
   static constexpr const char* phases[] = {"gathering", "training", "compressing", "committing"};
-  s["phase"] = phases[static_cast<std::size_t>(phase_)];
+  s["phase"] = options_.paused && phase_ == phase::gathering ? "paused" : phases[static_cast<std::size_t>(phase_)];
   s["state"] = !store_ ? "memory" : fault_ ? "failing: " + fault_->text() : "ok";
   s["failed_commits"] = failed_commits_;
   s["fresh"] = fresh_;

@@ -42,6 +42,7 @@ struct distiller_options {
   /// Measured need: when > 0, a due refresh is put off while the student already agrees with at
   /// least this share of the newest labels; the steps are saved, the labels stay in the replay.
   double agreement_to_sleep = 0;
+  bool paused = false;                      ///< takes no labels and makes no version
   bool tell_probes = true;                  ///< false where labels are the devices' own answers
   std::size_t queue = 32;                   ///< labelled batches
 };

@@ -19,6 +19,8 @@ namespace {
 constexpr std::chrono::milliseconds default_stop_deadline{5000};
 // The port's share of a stop: its queues are flushed for at most `linger`, then closed.
 constexpr std::chrono::milliseconds port_margin{1000};
+// How soon somebody in a hurry is noticed.
+constexpr std::chrono::milliseconds hurry_look{50};
 
 result<void> check(const node_options& o) {
   if (o.name.empty()) return error{errc::invalid_argument, "a node needs a name"};
@@ -149,10 +151,17 @@ void node::start_role(role_spec role) {
   FRESHET_ENSURE(s.board->wait_until_started(role.name, default_stop_deadline), "a supervisor starts what it is told");
 }
 
-bool node::stop_role(const std::string& role, std::chrono::milliseconds deadline) {
+bool node::stop_role(const std::string& role, std::chrono::milliseconds deadline, const std::function<bool()>& hurry) {
   auto& s = *state_;
   caf::anon_send(s.supervisor, actors::end_child{role, false});
-  const bool in_time = s.board->wait_until_ended(role, deadline);
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  bool in_time = false;
+  while (!in_time) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    in_time = s.board->wait_until_ended(role, std::clamp(left, std::chrono::milliseconds(0), hurry_look));
+    if (in_time || left.count() <= 0) break;
+    if (hurry()) return false;
+  }
   if (!in_time) {
     caf::anon_send(s.supervisor, actors::end_child{role, true});
     s.board->wait_until_ended(role, port_margin);
@@ -160,6 +169,8 @@ bool node::stop_role(const std::string& role, std::chrono::milliseconds deadline
   caf::anon_send(s.port->handle, actors::forget_role{role});
   return in_time;
 }
+
+void node::knock() const { caf::anon_send(state_->supervisor, actors::get_stats{}); }
 
 traffic_snapshot node::traffic() const { return state_->port->traffic->snapshot(); }
 std::vector<child_health> node::health() const { return state_->board->snapshot(); }

@@ -83,8 +83,12 @@ class node {
   void disconnect(const std::string& peer);
   /// One more role, or another one in place of a stopped one of that name.
   void start_role(role_spec role);
-  /// Stops a role for good: in order, and at once when that takes longer than `deadline`. False when it did.
-  bool stop_role(const std::string& role, std::chrono::milliseconds deadline);
+  /// Stops a role for good: in order, and at once when that takes longer than `deadline`. False when it did, or when
+  /// `hurry` (asked now and then) is true before: then it is left to stop().
+  bool stop_role(const std::string& role, std::chrono::milliseconds deadline,
+                 const std::function<bool()>& hurry = [] { return false; });
+  /// Asks every role for a sign of life without waiting; health() says when each answered last.
+  void knock() const;
   [[nodiscard]] traffic_snapshot traffic() const;
   [[nodiscard]] std::vector<child_health> health() const;
   /// Asks the port and the supervisor for a sign of life, and through it every role (health() then says when

@@ -70,6 +70,7 @@ struct distiller_settings {
   double source_replay_share = 0.4;
   bool source_logits = true;
   double agreement_to_sleep = 0;
+  bool paused = false;
   std::uint64_t seed = 1;
   std::string state_dir;
   distiller_terms terms;
@@ -131,6 +132,9 @@ struct distiller_settings {
               "A due refresh is put off while the student already agrees with this share of its labels; 0 never does.")
         .between(0.0, 1.0)
         .unit("share");
+    s.setting("paused", &distiller_settings::paused,
+              "The student stays as it is: no labels are taken, no version is made. Samples wait in the journal until it is "
+              "full, then on the devices. `freshet pause` and `resume` set it.");
     s.setting("seed", &distiller_settings::seed, "Draws of batches and the start of the adapters.");
     s.setting("state_dir", &distiller_settings::state_dir,
               "Where student, optimiser and mirror are kept; empty for a folder of its own below the document's "

@@ -58,6 +58,7 @@ TEST(example, says_every_default_and_nothing_else) {
   const document doc = read(text);
   EXPECT_EQ(values_of(doc.general), values_of(general_settings{}));
   EXPECT_EQ(values_of(doc.logging), values_of(logging_settings{}));
+  EXPECT_EQ(values_of(doc.changes), values_of(changes_settings{}));
   EXPECT_EQ(values_of(doc.links), values_of(link_settings{}));
   ASSERT_EQ(doc.roles.size(), 8U);
   for (const role_section& role : doc.roles) {

@@ -72,9 +72,11 @@ int main(int argc, char** argv) {
   action chosen;
   add_run(app, chosen);
   add_status(app, chosen);
+  add_devices(app, chosen);
   add_top(app, chosen);
   add_check(app, chosen);
   add_change(app, chosen);
+  add_pause(app, chosen);
   add_rollout(app, chosen);
   add_config(app, chosen);
   add_keys(app, chosen);

@@ -4,7 +4,9 @@
 #include "tools/freshet/paths.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <set>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -21,6 +23,19 @@ std::string document_of(const std::string& state_dir, std::uint64_t revision) {
   return folder_in(state_dir) + "/revision-" + std::to_string(revision) + ".toml";
 }
 
+/// Documents that neither list names: their revisions are in the history. What the former list names stays, because
+/// the launcher may be about to start a process with it.
+void forget_documents(const std::string& state_dir, const std::set<std::string>& named) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> old;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_in(state_dir), ignored)) {
+    const std::string name = entry.path().filename().string();
+    const bool document = name.rfind("revision-", 0) == 0 && entry.path().extension() == ".toml";
+    if (document && named.count(entry.path().string()) == 0) old.push_back(entry.path());
+  }
+  for (const auto& path : old) std::filesystem::remove(path, ignored);
+}
+
 }  // namespace
 
 std::string revisions_in(const std::string& state_dir) { return folder_in(state_dir) + "/revisions.db"; }
@@ -28,11 +43,15 @@ std::string revisions_in(const std::string& state_dir) { return folder_in(state_
 result<void> write_node_list(const std::string& state_dir, const std::vector<actors::wanted_node>& nodes) {
   FRESHET_TRY(make_folder(folder_in(state_dir)));
   std::set<std::uint64_t> written;
+  std::set<std::string> named;
+  if (const auto former = read_node_list(state_dir); former.ok())
+    for (const listed_node& node : *former) named.insert(node.document);
   json list = json::array();
   const actors::wanted_node* running = nullptr;
   for (const actors::wanted_node& node : nodes) {
     const std::string document = document_of(state_dir, node.revision);
     if (written.insert(node.revision).second) FRESHET_TRY(write_file(document, node.text));
+    named.insert(document);
     if (!node.await) running = &node;
     list.push_back({{"name", node.name},
                     {"revision", node.revision},
@@ -41,6 +60,7 @@ result<void> write_node_list(const std::string& state_dir, const std::vector<act
                     {"await", node.await}});
   }
   FRESHET_TRY(write_file(list_in(state_dir), json{{"nodes", std::move(list)}}.dump(2) + "\n"));
+  forget_documents(state_dir, named);
   // `status`, `top` and `apply` find the daemon by what it runs now.
   if (running != nullptr) FRESHET_TRY(write_file(document_in(state_dir), running->text));
   return {};

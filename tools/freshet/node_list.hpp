@@ -20,7 +20,7 @@ struct listed_node {
   bool await = false;  ///< starts no role until CONTROL says so
 };
 
-/// Documents first, then the list that names them.
+/// Documents first, then the list that names them; documents that neither this list nor the one before names go.
 result<void> write_node_list(const std::string& state_dir, const std::vector<actors::wanted_node>& nodes);
 result<std::vector<listed_node>> read_node_list(const std::string& state_dir);
 /// Changes whenever the list does.

@@ -43,6 +43,8 @@ std::vector<std::string> history_lines(const json& history) {
     out.push_back(std::move(line));
     if (const std::string note = r.value("note", ""); !note.empty()) out.push_back("       " + note);
     add_steps(out, r.value("steps", json::array()), "       ");
+    if (const auto more = r.value("more_steps", std::uint64_t{0}); more > 0)
+      out.push_back("       … and " + std::to_string(more) + " more steps");
   }
   return out;
 }

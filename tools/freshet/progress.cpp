@@ -128,6 +128,7 @@ result<fleet_progress> read_progress(std::string_view document, const topology::
     if (role.kind() == role_kind::device) {
       device_progress d;
       d.name = where;
+      d.number = role.device.value;
       d.silent = true;
       if (found != all.end()) read_device(found->second, d, fleet);
       fleet.devices.push_back(std::move(d));
@@ -142,6 +143,7 @@ result<fleet_progress> read_progress(std::string_view document, const topology::
       fleet.refreshes = count(found->second.stats, "version").value_or(0);
       fleet.loss = number(found->second.stats, "loss");
     }
+    if (role.kind() == role_kind::deployer) fleet.desired = count(found->second.stats, "desired");
   }
   fleet.uplink_bytes = bytes_between(all, kinds, role_kind::uplink_filter, role_kind::intake);
   fleet.downlink_bytes = bytes_between(all, kinds, role_kind::deployer, role_kind::device);

@@ -26,6 +26,7 @@ struct score {
 
 struct device_progress {
   std::string name;                       ///< address
+  std::uint32_t number = 0;               ///< as the topology gives it
   std::optional<std::string> phase;       ///< nothing until it has reported
   std::optional<std::uint64_t> version;
   std::uint64_t answered = 0;
@@ -49,6 +50,7 @@ struct fleet_progress {
   std::uint64_t downlink_bytes = 0;
   std::uint64_t refreshes = 0;            ///< student versions committed
   std::optional<double> loss;
+  std::optional<std::uint64_t> desired;   ///< the version that devices should have
   std::vector<std::string> silent_roles;  ///< roles of the cloud that have not reported for a while
 };
 

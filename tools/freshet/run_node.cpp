@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -90,7 +91,7 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
     return running.err().code == errc::io ? exit_failed : exit_bad_config;
   }
   rt::node& alive = running.value()->node();
-  const auto service = node_service::open(graph, node, how.launcher, how.read_again);
+  auto service = node_service::open(graph, node, how.launcher, how.read_again);
   if (!service.ok()) {
     std::cerr << "freshet: node " << node << ": " << service.err().text() << '\n';
     return exit_failed;
@@ -115,7 +116,14 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   seen.front().stopping();
   engine_options.log->info("node {} stops", node);
   running.value()->halt();
-  return drain(alive, spec->stop_within, *engine_options.log, verdict);
+  const exit_code how_it_ended = drain(alive, spec->stop_within, *engine_options.log, verdict);
+  if (running.value()->halt()) return how_it_ended;
+  // Nothing of the node runs any more, and no destructor may wait for a load that takes its time.
+  engine_options.log->warn("a model was still being loaded for a change; the process ends without it");
+  engine_options.log->flush();
+  service.value().reset();
+  desk.reset();
+  ::_exit(how_it_ended);
 }
 
 }  // namespace freshet::cli

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/position.hpp"
+#include "config/schema/changes.hpp"
 #include "config/schema/links.hpp"
 #include "config/schema/logging.hpp"
 #include "config/schema/role.hpp"
@@ -59,6 +60,8 @@ struct graph {
   config::logging_settings logging;
   config::link_settings links;
   config::service_settings service;
+  config::changes_settings changes;
+  std::vector<std::string> drained;   ///< nodes of the file that are left out, as it says
   std::vector<node_spec> nodes;   ///< in the order of the file, as are roles
   std::vector<role_spec> roles;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
 namespace freshet::topology {
@@ -35,15 +34,9 @@ bool sends(role_kind from, role_kind to) {
   return std::any_of(rules.begin(), rules.end(), [&](const rule& r) { return r.from == from && r.to == to; });
 }
 
-std::size_t order_of(const graph& g, std::string_view node) {
-  for (std::size_t i = 0; i < g.nodes.size(); ++i)
-    if (g.nodes[i].name == node) return i;
-  return g.nodes.size();
-}
-
 }  // namespace
 
-const role_spec* filter_of(const graph& g, const role_spec& device) {
+const role_spec* filter_of(const graph_index& g, const role_spec& device) {
   std::vector<const role_spec*> devices;
   std::vector<const role_spec*> filters;
   for (const role_spec* role : g.roles_on(device.node)) {
@@ -57,7 +50,7 @@ const role_spec* filter_of(const graph& g, const role_spec& device) {
   return nullptr;
 }
 
-std::vector<address> targets(const graph& g, const role_spec& from, role_kind to) {
+std::vector<address> targets(const graph_index& g, const role_spec& from, role_kind to) {
   std::vector<address> found;
   if (from.kind() == role_kind::device && to == role_kind::uplink_filter) {
     if (const role_spec* filter = filter_of(g, from)) found.push_back(filter->where());
@@ -68,29 +61,42 @@ std::vector<address> targets(const graph& g, const role_spec& from, role_kind to
   return found;
 }
 
-std::vector<link> links_of(const graph& g) {
+std::vector<link> links_of(const graph_index& g) {
   std::vector<link> links;
-  for (const role_spec& from : g.roles)
+  for (const role_spec& from : g.whole().roles)
     for (std::size_t kind = 0; kind < config::role_kinds().size(); ++kind)
       for (address& to : targets(g, from, static_cast<role_kind>(kind))) links.push_back({from.where(), std::move(to)});
   return links;
 }
 
-std::map<std::string, std::string> peers_of(const graph& g, std::string_view node) {
-  std::set<std::string> linked;
+std::map<std::string, std::map<std::string, std::string>> all_peers(const graph_index& g) {
+  std::map<std::string, std::map<std::string, std::string>> peers;
+  // Nodes lie in one row, in the order of the file.
+  const auto dials = [&](const node_spec* self, const node_spec* other) {
+    if (!other->listen.empty() && (self->listen.empty() || other < self)) peers[self->name][other->name] = other->listen.front();
+  };
   for (const link& l : links_of(g)) {
-    if (l.from.node == node && l.to.node != node) linked.insert(l.to.node);
-    if (l.to.node == node && l.from.node != node) linked.insert(l.from.node);
-  }
-  std::map<std::string, std::string> peers;
-  const node_spec* self = g.find_node(node);
-  if (self == nullptr) return peers;
-  for (const std::string& name : linked) {
-    const node_spec* other = g.find_node(name);
-    if (other == nullptr || other->listen.empty()) continue;
-    if (self->listen.empty() || order_of(g, name) < order_of(g, node)) peers[name] = other->listen.front();
+    const node_spec* from = g.find_node(l.from.node);
+    const node_spec* to = g.find_node(l.to.node);
+    if (from == to || from == nullptr || to == nullptr) continue;
+    dials(from, to);
+    dials(to, from);
   }
   return peers;
+}
+
+const role_spec* filter_of(const graph& g, const role_spec& device) { return filter_of(graph_index(g), device); }
+
+std::vector<address> targets(const graph& g, const role_spec& from, role_kind to) {
+  return targets(graph_index(g), from, to);
+}
+
+std::vector<link> links_of(const graph& g) { return links_of(graph_index(g)); }
+
+std::map<std::string, std::string> peers_of(const graph& g, std::string_view node) {
+  auto all = all_peers(graph_index(g));
+  const auto it = all.find(std::string(node));
+  return it == all.end() ? std::map<std::string, std::string>() : std::move(it->second);
 }
 
 }  // namespace freshet::topology

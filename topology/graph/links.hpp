@@ -6,7 +6,7 @@
 //                                                   compressor            every role ─▶ stats
 //   bench ─▶ device ─▶ bench ◀─ distiller
 //
-// Thread contract: pure functions of a graph.
+// Thread contract: pure functions of a graph. Those that take an index are for whoever asks about every role.
 #pragma once
 
 #include <map>
@@ -16,6 +16,7 @@
 
 #include "kernels/base/fields.hpp"
 #include "topology/graph/graph.hpp"
+#include "topology/graph/index.hpp"
 
 namespace freshet::topology {
 
@@ -28,16 +29,21 @@ struct link {
 
 /// All links, each once, in the order of the sending roles.
 [[nodiscard]] std::vector<link> links_of(const graph& g);
+[[nodiscard]] std::vector<link> links_of(const graph_index& g);
 
 /// The roles of kind `to` that `from` sends to, in the order of the file; empty when it sends to none.
 [[nodiscard]] std::vector<address> targets(const graph& g, const role_spec& from, role_kind to);
+[[nodiscard]] std::vector<address> targets(const graph_index& g, const role_spec& from, role_kind to);
 
 /// The filter of a device: devices and filters of a node pair up in order; one filter serves all devices of
 /// its node. Null when there is none, or when they do not pair up.
 [[nodiscard]] const role_spec* filter_of(const graph& g, const role_spec& device);
+[[nodiscard]] const role_spec* filter_of(const graph_index& g, const role_spec& device);
 
 /// Nodes that `node` must connect to, with an endpoint of each. Of two linked nodes the one that does not
 /// listen connects; when both listen, the one that stands later in the file.
 [[nodiscard]] std::map<std::string, std::string> peers_of(const graph& g, std::string_view node);
+/// The same of every node that has any.
+[[nodiscard]] std::map<std::string, std::map<std::string, std::string>> all_peers(const graph_index& g);
 
 }  // namespace freshet::topology

@@ -1,15 +1,18 @@
 #include "topology/graph/load.hpp"
 
+#include <algorithm>
 #include <variant>
 
 #include "config/parse.hpp"
+#include "config/suggest.hpp"
+#include "config/value.hpp"
 #include "topology/graph/validate.hpp"
 
 namespace freshet::topology {
 namespace {
 
 /// Bounds replicas x entries, so that judging any document is quick.
-constexpr std::size_t most_roles = 4096;
+constexpr std::size_t most_roles = 16'384;
 
 std::string below(const std::string& base, const std::string& path) {
   return path.empty() || path.front() == '/' || base.empty() ? path : base + "/" + path;
@@ -41,6 +44,23 @@ void fill_state_dir(role_spec& role, const std::string& state_dir, const std::st
   if (auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) fill(distiller->state_dir);
 }
 
+/// Last, so that devices have the numbers that they have when all nodes run.
+void leave_out(graph& g, const std::vector<std::string>& drained, config::problems& out) {
+  std::vector<std::string> names;
+  for (const node_spec& node : g.nodes) names.push_back(node.name);
+  for (const std::string& name : drained)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      out.add({}, "drained", config::text_literal(name) + " is no node of this file" + config::advice(name, names));
+  const auto is_drained = [&](const std::string& name) {
+    return std::find(drained.begin(), drained.end(), name) != drained.end();
+  };
+  g.nodes.erase(std::remove_if(g.nodes.begin(), g.nodes.end(), [&](const node_spec& n) { return is_drained(n.name); }),
+                g.nodes.end());
+  g.roles.erase(std::remove_if(g.roles.begin(), g.roles.end(), [&](const role_spec& r) { return is_drained(r.node); }),
+                g.roles.end());
+  g.drained = drained;
+}
+
 }  // namespace
 
 graph graph_of(const config::document& doc, const load_options& options, config::problems& out) {
@@ -50,6 +70,7 @@ graph graph_of(const config::document& doc, const load_options& options, config:
   g.logging = doc.logging;
   g.links = doc.links;
   g.service = doc.service;
+  g.changes = doc.changes;
   for (const config::node_section& n : doc.nodes) {
     node_spec node;
     node.name = n.settings.name;
@@ -92,6 +113,7 @@ graph graph_of(const config::document& doc, const load_options& options, config:
       g.roles.push_back(std::move(role));
     }
   }
+  leave_out(g, doc.general.drained, out);
   return g;
 }
 

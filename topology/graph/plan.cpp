@@ -4,6 +4,7 @@
 #include "topology/graph/role_image.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace freshet::topology {
@@ -80,23 +81,25 @@ class planner {
   change_plan make() {
     judge_nodes();
     judge_moves();
-    for (const node_spec& node : wanted_.nodes)
+    for (const node_spec& node : wanted_.whole().nodes)
       if (now_.find_node(node.name) == nullptr) add(step_kind::start_node, {node.name, ""}, {}, "a process of its own");
-    for (const role_spec& role : wanted_.roles)
+    for (const role_spec& role : wanted_.whole().roles)
       if (now_.find_role(role.where()) == nullptr) start(role);
-    for (const role_spec& role : wanted_.roles) change(role);
-    for (const role_spec& role : now_.roles)
+    for (const role_spec& role : wanted_.whole().roles) change(role);
+    for (const role_spec& role : now_.whole().roles)
       if (!kept(role)) stop(role);
-    for (const node_spec& node : now_.nodes)
+    for (const node_spec& node : now_.whole().nodes)
       if (wanted_.find_node(node.name) == nullptr) add(step_kind::stop_node, {node.name, ""}, {}, "");
-    for (const node_spec& node : wanted_.nodes) {
-      if (now_.find_node(node.name) != nullptr && peers_of(now_, node.name) != peers_of(wanted_, node.name))
+    auto peers_now = all_peers(now_);
+    auto peers_wanted = all_peers(wanted_);
+    for (const node_spec& node : wanted_.whole().nodes) {
+      if (now_.find_node(node.name) != nullptr && peers_now[node.name] != peers_wanted[node.name])
         touched_.insert(node.name);
     }
     // Who accepts connections must know who comes and who goes.
     const bool people = std::any_of(plan_.steps.begin(), plan_.steps.end(),
                                     [](const plan_step& s) { return s.kind != step_kind::restart_role; });
-    for (const node_spec& node : wanted_.nodes)
+    for (const node_spec& node : wanted_.whole().nodes)
       if (people && !node.listen.empty() && now_.find_node(node.name) != nullptr) touched_.insert(node.name);
     plan_.nodes.assign(touched_.begin(), touched_.end());
     return std::move(plan_);
@@ -161,31 +164,35 @@ class planner {
   }
 
   void judge_nodes() {
-    for (const node_spec& node : wanted_.nodes) {
+    for (const node_spec& node : wanted_.whole().nodes) {
       const node_spec* old = now_.find_node(node.name);
       if (old == nullptr) continue;
-      for (const std::string& d : differences(image_of(now_, *old), image_of(wanted_, node)))
+      for (const std::string& d : differences(image_of(now_.whole(), *old), image_of(wanted_.whole(), node)))
         refuse_restart("node " + node.name + ": " + d);
     }
-    if (control_node(now_) != control_node(wanted_))
-      refuse_restart("the node that decides on changes would become " + control_node(wanted_) + " instead of " +
-                     control_node(now_));
+    if (control_node(now_.whole()) != control_node(wanted_.whole()))
+      refuse_restart("the node that decides on changes would become " + control_node(wanted_.whole()) + " instead of " +
+                     control_node(now_.whole()));
   }
 
   void judge_moves() {
-    for (const role_spec& role : now_.roles) {
+    for (const role_spec& role : now_.whole().roles) {
       if (!keeps_state(role.kind()) || kept(role)) continue;
       plan_.refusals.push_back(
           role.where().text() + " keeps its state in a folder of node " + role.node +
           " and cannot move while it runs; stop the daemon, move its folder, start with the new file");
     }
     // The cloud knows a device's samples by its number: begun anew elsewhere, they would be taken for old ones.
-    for (const role_spec* device : wanted_.roles_of(role_kind::device))
-      for (const role_spec* old : now_.roles_of(role_kind::device))
-        if (old->device == device->device && old->where() != device->where())
-          plan_.refusals.push_back("device " + std::to_string(device->device.value) + " is " + old->where().text() +
+    std::map<std::uint32_t, const role_spec*> known;
+    for (const role_spec* old : now_.roles_of(role_kind::device)) known.emplace(old->device.value, old);
+    for (const role_spec* device : wanted_.roles_of(role_kind::device)) {
+      const auto it = known.find(device->device.value);
+      if (it == known.end() || it->second->where() == device->where()) continue;
+      const role_spec* old = it->second;
+      plan_.refusals.push_back("device " + std::to_string(device->device.value) + " is " + old->where().text() +
                                    " and would be " + device->where().text() +
                                    "; a device and its name stay together: give the new one another device_id");
+    }
     if (!now_.roles_of(role_kind::bench).empty() || !wanted_.roles_of(role_kind::bench).empty())
       plan_.refusals.push_back("a bench drives the clock of this topology; it does not change while it runs");
   }
@@ -196,8 +203,8 @@ class planner {
                              "the new file");
   }
 
-  const graph& now_;
-  const graph& wanted_;
+  const graph_index now_;
+  const graph_index wanted_;
   change_plan plan_;
   std::set<std::string> touched_;
 };

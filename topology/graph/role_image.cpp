@@ -39,8 +39,8 @@ role_image settings_of(const role_spec& role) {
 }
 
 /// Some of the settings of the first role of a kind, by name.
-void borrow(role_image& out, const graph& g, role_kind kind, const std::vector<std::string>& names) {
-  const auto roles = g.roles_of(kind);
+void borrow(role_image& out, const graph_index& g, role_kind kind, const std::vector<std::string>& names) {
+  const auto& roles = g.roles_of(kind);
   if (roles.empty()) return;
   const role_image all = settings_of(*roles.front());
   for (const std::string& name : names) {
@@ -52,7 +52,7 @@ void borrow(role_image& out, const graph& g, role_kind kind, const std::vector<s
 /// What decides the student's line: the model, and the adapter on it.
 const std::vector<std::string> line_settings{"student", "lora_rank", "lora_alpha", "lora_targets", "seed"};
 
-void add_targets(role_image& out, const graph& g, const role_spec& role) {
+void add_targets(role_image& out, const graph_index& g, const role_spec& role) {
   for (std::size_t k = 0; k < config::role_kinds().size(); ++k) {
     const auto kind = static_cast<role_kind>(k);
     // The deployer learns of devices from their reports.
@@ -65,7 +65,9 @@ void add_targets(role_image& out, const graph& g, const role_spec& role) {
 
 }  // namespace
 
-role_image image_of(const graph& g, const role_spec& role) {
+role_image image_of(const graph& g, const role_spec& role) { return image_of(graph_index(g), role); }
+
+role_image image_of(const graph_index& g, const role_spec& role) {
   role_image out = settings_of(role);
   add_targets(out, g, role);
   switch (role.kind()) {
@@ -80,7 +82,7 @@ role_image image_of(const graph& g, const role_spec& role) {
       // Devices deal the samples of a folder among them; worlds have enough for everyone.
       const auto& settings = std::get<config::device_settings>(role.settings);
       if (settings.source.from != "scenes") {
-        const auto devices = g.roles_of(role_kind::device);
+        const auto& devices = g.roles_of(role_kind::device);
         std::size_t place = 0;
         while (place < devices.size() && devices[place]->where() != role.where()) ++place;
         out["share of the stream"] = std::to_string(place + 1) + " of " + std::to_string(devices.size());
@@ -126,6 +128,7 @@ role_image image_of(const graph& g, const node_spec& node) {
   out["nodes.public_key"] = node.public_key;
   out["nodes.enrol"] = node.enrol;
   collect(out, "service", g.service);
+  collect(out, "changes", g.changes);
   out["nodes.insecure"] = node.insecure ? "true" : "false";
   const auto stats = g.stats();
   out["reports to"] = stats ? stats->text() : "nobody";

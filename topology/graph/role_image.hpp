@@ -5,6 +5,7 @@
 #pragma once
 
 #include "topology/graph/graph.hpp"
+#include "topology/graph/index.hpp"
 
 #include <map>
 #include <string>
@@ -15,6 +16,7 @@ namespace freshet::topology {
 using role_image = std::map<std::string, std::string>;
 
 [[nodiscard]] role_image image_of(const graph& g, const role_spec& role);
+[[nodiscard]] role_image image_of(const graph_index& g, const role_spec& role);
 
 /// The settings of a node that it takes in when it starts, likewise: endpoints, links, logging, stats.
 [[nodiscard]] role_image image_of(const graph& g, const node_spec& node);

@@ -78,11 +78,11 @@ void check_keys(const node_spec& node, std::map<std::string, const node_spec*>& 
                 "` prints on this node");
 }
 
-void check_nodes(const graph& g, bool complete, config::problems& out) {
+void check_nodes(const graph_index& g, bool complete, config::problems& out) {
   std::map<std::string, config::position> names;
   std::map<std::string, std::pair<std::string, config::position>> endpoints;
   std::map<std::string, const node_spec*> keys;
-  for (const node_spec& node : g.nodes) {
+  for (const node_spec& node : g.whole().nodes) {
     if (node.name.empty()) continue;  // reported where it was read
     const auto [first, fresh] = names.emplace(node.name, node.name_at);
     if (!fresh)
@@ -113,13 +113,13 @@ void check_nodes(const graph& g, bool complete, config::problems& out) {
   }
 }
 
-void check_roles(const graph& g, config::problems& out) {
+void check_roles(const graph_index& g, config::problems& out) {
   std::vector<std::string> nodes;
-  for (const node_spec& node : g.nodes)
+  for (const node_spec& node : g.whole().nodes)
     if (!node.name.empty() && std::find(nodes.begin(), nodes.end(), node.name) == nodes.end()) nodes.push_back(node.name);
   std::map<address, config::position> names;
   std::map<std::uint32_t, const role_spec*> devices;
-  for (const role_spec& role : g.roles) {
+  for (const role_spec& role : g.whole().roles) {
     if (role.node.empty()) continue;  // reported where it was read
     if (g.find_node(role.node) == nullptr)
       out.add(role.node_at, "roles.node",
@@ -146,7 +146,7 @@ void check_roles(const graph& g, config::problems& out) {
   }
 }
 
-void check_counts(const graph& g, bool complete, config::problems& out) {
+void check_counts(const graph_index& g, bool complete, config::problems& out) {
   struct bounds {
     role_kind kind;
     bool needed;
@@ -157,10 +157,11 @@ void check_counts(const graph& g, bool complete, config::problems& out) {
                          bounds{role_kind::teacher, true, false}, bounds{role_kind::distiller, true, true},
                          bounds{role_kind::compressor, true, true}, bounds{role_kind::deployer, true, true},
                          bounds{role_kind::stats, false, true}, bounds{role_kind::bench, false, true}}) {
-    const auto found = g.roles_of(b.kind);
+    const auto& found = g.roles_of(b.kind);
     const std::string& kind = config::name(b.kind);
     if (complete && b.needed && found.empty())
-      out.add({}, "roles", "no " + kind + "; add [[roles]] with kind = " + text_literal(kind));
+      out.add({}, "roles", "no " + kind + "; add [[roles]] with kind = " + text_literal(kind) +
+                               (g.whole().drained.empty() ? "" : ", or let a drained node run again (drained)"));
     for (std::size_t i = 1; b.single && i < found.size(); ++i)
       out.add(found[i]->at, "roles",
               "a second " + kind + ", " + found[i]->where().text() + "; there must be one only" +
@@ -187,9 +188,9 @@ void check_state_dirs(const graph& g, config::problems& out) {
   }
 }
 
-void check_filters(const graph& g, bool complete, config::problems& out) {
+void check_filters(const graph_index& g, bool complete, config::problems& out) {
   std::set<std::string> judged;
-  for (const role_spec& role : g.roles) {
+  for (const role_spec& role : g.whole().roles) {
     const bool edge = role.kind() == role_kind::device || role.kind() == role_kind::uplink_filter;
     if (!edge || role.node.empty() || !judged.insert(role.node).second) continue;
     std::size_t devices = 0;
@@ -210,14 +211,14 @@ void check_filters(const graph& g, bool complete, config::problems& out) {
   }
 }
 
-void check_reach(const graph& g, config::problems& out) {
+void check_reach(const graph_index& g, config::problems& out) {
   std::set<std::pair<std::string, std::string>> judged;
   for (const link& l : links_of(g)) {
     if (l.from.node == l.to.node) continue;
     const node_spec* from = g.find_node(l.from.node);
     const node_spec* to = g.find_node(l.to.node);
     if (from == nullptr || to == nullptr || !from->listen.empty() || !to->listen.empty()) continue;
-    const bool forward = from < to;  // both in g.nodes: the order of the file
+    const bool forward = from < to;  // both in g.whole().nodes: the order of the file
     if (!judged.insert(forward ? std::pair(from->name, to->name) : std::pair(to->name, from->name)).second) continue;
     const node_spec* first = forward ? from : to;
     out.add(first->at, "nodes",
@@ -234,12 +235,13 @@ void validate(const graph& g, bool complete, config::problems& out) {
     out.add({}, "", "no nodes and no roles; `freshet config example` prints a file to begin with");
     return;
   }
-  check_nodes(g, complete, out);
-  check_roles(g, out);
-  check_counts(g, complete, out);
+  const graph_index index(g);
+  check_nodes(index, complete, out);
+  check_roles(index, out);
+  check_counts(index, complete, out);
   check_state_dirs(g, out);
-  check_filters(g, complete, out);
-  if (complete) check_reach(g, out);
+  check_filters(index, complete, out);
+  if (complete) check_reach(index, out);
 }
 
 }  // namespace freshet::topology

@@ -67,6 +67,55 @@ TEST_F(a_change, goes_back_when_a_node_cannot) {
   EXPECT_EQ(c.state(), revision_state::reverted);
 }
 
+TEST_F(a_change, is_not_back_before_all_have_dropped_what_they_prepared) {
+  change c = make();
+  hear(at("a", new_revision, old_revision, true));
+  hear(at("b", 0, old_revision, true));
+  c.revert("told to");
+  EXPECT_FALSE(c.advance(reports, now));
+  const auto orders = c.orders(reports);
+  ASSERT_EQ(orders.size(), 1U);
+  EXPECT_EQ(orders.at("a").revision, old_revision);
+  EXPECT_EQ(orders.at("a").step, change_step::finish);
+  hear(at("a", 0, old_revision, true));
+  EXPECT_TRUE(c.advance(reports, now));
+  EXPECT_EQ(c.state(), revision_state::reverted);
+}
+
+TEST_F(a_change, goes_back_when_what_was_started_does_not_last) {
+  for (const bool finished_elsewhere : {false, true}) {
+    reports.clear();
+    change c = make();
+    all(new_revision, old_revision, true);
+    c.advance(reports, now);
+    all(0, new_revision, false);
+    c.advance(reports, now);
+    ASSERT_EQ(c.state(), revision_state::finishing);
+    hear(at("a", 0, new_revision, finished_elsewhere));
+    auto fell = at("b", 0, new_revision, false);
+    fell.failed = new_revision;
+    fell.failure = "role device failed: after a while";
+    hear(fell);
+    EXPECT_TRUE(c.advance(reports, now));
+    EXPECT_EQ(c.state(), revision_state::reverting);
+    EXPECT_EQ(c.note(), "node b: role device failed: after a while");
+    EXPECT_EQ(c.orders(reports).at("b").step, change_step::become);
+  }
+}
+
+TEST_F(a_change, waits_while_a_node_is_in_between) {
+  change c = make();
+  all(new_revision, old_revision, true);
+  c.advance(reports, now);
+  all(0, new_revision, false);
+  hear(at("b", 0, 0, false));   // started, and not yet seen to stay up
+  EXPECT_FALSE(c.advance(reports, now));
+  now += 45s;
+  EXPECT_TRUE(c.advance(reports, now));
+  EXPECT_EQ(c.state(), revision_state::reverting);
+  EXPECT_EQ(c.orders(reports).at("b").step, change_step::become) << "it must be brought back from in between";
+}
+
 TEST_F(a_change, goes_back_when_a_node_is_silent_and_names_it) {
   change c = make();
   all(new_revision, old_revision, true);
@@ -80,9 +129,11 @@ TEST_F(a_change, goes_back_when_a_node_is_silent_and_names_it) {
   EXPECT_EQ(c.state(), revision_state::reverting);
   EXPECT_NE(c.note().find("while switching from b"), std::string::npos) << c.note();
   const auto orders = c.orders(reports);
-  ASSERT_EQ(orders.size(), 1U);  // b never switched
+  ASSERT_EQ(orders.size(), 2U);
   EXPECT_EQ(orders.at("a").revision, old_revision);
   EXPECT_EQ(orders.at("a").step, change_step::become);
+  EXPECT_EQ(orders.at("b").revision, old_revision);
+  EXPECT_EQ(orders.at("b").step, change_step::finish) << "b never switched, and drops what it prepared";
   hear(at("a", 0, old_revision, false));
   EXPECT_EQ(c.orders(reports).at("a").step, change_step::finish);
 }
@@ -94,7 +145,9 @@ TEST_F(a_change, reverting_does_not_wait_for_ever_for_a_dead_node) {
   hear(at("b", 0, old_revision, true));
   EXPECT_FALSE(c.advance(reports, now));
   EXPECT_EQ(c.orders(reports).count("a"), 1U);
-  now += 30s;
+  now += 44s;
+  EXPECT_FALSE(c.advance(reports, now));
+  now += 1s;
   EXPECT_TRUE(c.advance(reports, now));
   EXPECT_EQ(c.state(), revision_state::reverted);
   EXPECT_EQ(c.note(), "told to; not yet heard to be back: a");
@@ -142,7 +195,7 @@ TEST_F(a_change, ends_applied_or_reverted_under_any_chaos) {
             n.prepared = order.revision;
         } else {
           if (n.active != order.revision) n.active = order.revision, n.finished = false, n.prepared = 0;
-          if (order.step == change_step::finish) n.finished = true;
+          if (order.step == change_step::finish) n.finished = true, n.prepared = 0;
           if (order.revision == new_revision && chance.chance(0.01))
             n.failed = order.revision, n.failure = "worse luck";
         }
@@ -158,7 +211,7 @@ TEST_F(a_change, ends_applied_or_reverted_under_any_chaos) {
     const bool all_heard = c.note().find("not yet heard") == std::string::npos;
     const std::uint64_t right = c.state() == revision_state::applied ? new_revision : old_revision;
     for (const char* n : {"a", "b"})
-      EXPECT_TRUE(!all_heard || reports[n].what.active == right) << "seed " << seed;
+      EXPECT_TRUE(!all_heard || (reports[n].what.active == right && reports[n].what.prepared == 0)) << "seed " << seed;
   }
   EXPECT_GT(applied, 50U);
   EXPECT_GT(reverted, 20U);

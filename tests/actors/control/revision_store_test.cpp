@@ -81,5 +81,27 @@ TEST_F(revisions, going_back_makes_the_older_text_current_under_a_new_number) {
   EXPECT_FALSE(store.find(9)->has_value());
 }
 
+TEST_F(revisions, old_ones_are_forgotten_but_not_what_runs_what_is_under_way_and_what_it_was_started_with) {
+  auto store = open();
+  ASSERT_TRUE(store.begin(document("start")).ok());
+  const auto runs = store.add(document("runs"));
+  ASSERT_TRUE(store.set_state(*runs, revision_state::applied).ok());
+  for (int i = 0; i < 20; ++i) {
+    const auto n = store.add(document("tried"));
+    ASSERT_TRUE(store.set_state(*n, revision_state::reverted, "no").ok());
+  }
+  ASSERT_TRUE(store.add(document("under way")).ok());
+  ASSERT_TRUE(store.forget(4).ok());
+  std::vector<std::string> texts;
+  const auto all = store.list(100).value();
+  for (const revision& r : all) texts.push_back(r.text);
+  EXPECT_EQ(texts, (std::vector<std::string>{"under way", "tried", "tried", "tried", "runs", "start"}));
+  EXPECT_EQ(store.current()->value().text, "runs");
+  EXPECT_EQ(store.unfinished()->value().text, "under way");
+  // Started again with the same file, it goes on with what was applied; numbers go on too.
+  EXPECT_EQ(store.begin(document("start"))->text, "runs");
+  EXPECT_EQ(store.add(document("next")).value(), 24U);
+}
+
 }  // namespace
 }  // namespace freshet::actors

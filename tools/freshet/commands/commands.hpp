@@ -17,7 +17,9 @@ void add_run(CLI::App& app, action& chosen);
 void add_status(CLI::App& app, action& chosen);
 void add_top(CLI::App& app, action& chosen);
 void add_check(CLI::App& app, action& chosen);
-void add_change(CLI::App& app, action& chosen);   // plan, apply, history
+void add_devices(CLI::App& app, action& chosen);
+void add_change(CLI::App& app, action& chosen);   // plan, apply, set, history
+void add_pause(CLI::App& app, action& chosen);    // pause, resume, drain
 void add_rollout(CLI::App& app, action& chosen);  // versions, pin, rollback
 void add_config(CLI::App& app, action& chosen);
 void add_keys(CLI::App& app, action& chosen);

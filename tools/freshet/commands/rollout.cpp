@@ -119,7 +119,7 @@ int rollback(const rollout_command_options& options) {
 void add_rollout(CLI::App& app, action& chosen) {
   auto options = std::make_shared<rollout_command_options>();
   const auto common = [options](CLI::App& command) {
-    options->daemon.add_state_to(command);
+    options->daemon.add_daemon_to(command);
     command.add_flag("--json", options->as_json, "As JSON, for programs");
   };
   const auto run = [options, &chosen](int (*what)(const rollout_command_options&)) {

@@ -31,6 +31,10 @@ void topology_options::add_file_to(CLI::App& command) {
 void topology_options::add_state_to(CLI::App& command) {
   command.add_option("--state", state_dir, "Folder for all state; above what the file says")->option_text("DIR");
 }
+void topology_options::add_daemon_to(CLI::App& command) {
+  add_state_to(command);
+  command.add_option("-c,--config", file, "The daemon's own file, where its state folder is not on this host")->option_text("FILE");
+}
 void topology_options::add_devices_to(CLI::App& command) {
   command.add_option("--devices", devices, "Devices of the built-in default (4)")
       ->option_text("N")

@@ -23,6 +23,8 @@ struct topology_options {
 
   void add_file_to(CLI::App& command);
   void add_state_to(CLI::App& command);
+  /// The file as a way to a daemon that runs elsewhere, or with another state folder.
+  void add_daemon_to(CLI::App& command);
   void add_devices_to(CLI::App& command);
 };
 

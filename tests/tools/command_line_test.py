@@ -1,0 +1,76 @@
+"""The command line as a whole: every command explains itself, the man page and the completion know all of them."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FRESHET = os.path.abspath(sys.argv.pop(1))
+
+
+def freshet(*arguments):
+    return subprocess.run([FRESHET, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+
+
+def commands(*of):
+    listed = freshet(*of, "--help").stdout.partition("Subcommands:\n")[2]
+    return re.findall(r"^  ([a-z]+)", listed.partition("\n\n")[0], re.M)
+
+
+class CommandLineTest(unittest.TestCase):
+    def test_all_that_is_promised_is_there_and_explains_itself(self):
+        promised = {"run", "status", "devices", "top", "versions", "plan", "apply", "set", "history", "pause", "resume", "drain",
+                    "rollback", "pin", "keys", "check", "config", "pretrain", "bench"}
+        self.assertEqual(promised - set(commands()), set())
+        for command in commands():
+            done = freshet(command, "--help")
+            self.assertEqual(done.returncode, 0, command)
+            self.assertEqual(freshet(command, "--no-such-option").returncode, 2, command)
+        for command in ("status", "devices", "top", "versions", "plan", "apply", "set", "history", "pause", "resume", "drain",
+                        "rollback", "pin"):
+            self.assertIn("--json", freshet(command, "--help").stdout, command)
+        for command in commands("keys"):
+            self.assertIn("--json", freshet("keys", command, "--help").stdout, command)
+
+    def test_every_exit_status_is_documented(self):
+        codes = re.findall(r"exit_\w+ = (\d)", (ROOT / "tools/freshet/exit_codes.hpp").read_text())
+        man = (ROOT / "tools/service/freshet.1").read_text()
+        page = (ROOT / "docs/service.md").read_text()
+        self.assertGreater(len(codes), 5)
+        for code in codes:
+            self.assertIn(f"\n.B {code}\n", man)
+            self.assertIn(f"\n| {code} | ", page)
+
+    def test_the_man_page_names_every_command(self):
+        man = (ROOT / "tools/service/freshet.1").read_text()
+        listed = man.partition(".SH COMMANDS")[2].partition(".SH SIGNALS")[0]
+        for command in commands():
+            self.assertRegex(listed, rf"\b{command}\b", command)
+        if shutil.which("man"):
+            said = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(ROOT / "tools/service/freshet.1")],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60,
+                                  env=dict(os.environ, MANWIDTH="80"))
+            self.assertEqual(said.stderr, "")
+
+    @unittest.skipUnless(shutil.which("bash"), "there is no bash")
+    def test_completion_offers_what_can_follow(self):
+        def offered(*words):
+            script = (f'source {ROOT}/tools/service/freshet.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _freshet; '
+                      'printf "%s\\n" "${COMPREPLY[@]}"')
+            done = subprocess.run(["bash", "-c", script, "bash", FRESHET, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True, timeout=60)
+            self.assertEqual(done.stderr, "")
+            return done.stdout.split()
+        self.assertEqual(set(commands()) - set(offered("")), set())
+        self.assertEqual(offered("dr"), ["drain"])
+        self.assertEqual(set(commands("keys")) - set(offered("keys", "")), set())
+        self.assertIn("--based-on", offered("apply", "--b"))
+        self.assertEqual(sorted(offered("run", "--log-format", "")), ["json", "text"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
