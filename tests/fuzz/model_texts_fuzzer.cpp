@@ -9,7 +9,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace freshet;
   const std::string text(reinterpret_cast<const char*>(data), size);
   const auto config = model::parse_model_config(text, "fuzzed");
-  if (config.ok()) static_cast<void>(model::check_model_config(*config, "fuzzed"));
+  if (config.ok()) {
+    static_cast<void>(model::check_model_config(*config, "fuzzed"));
+    const auto again = model::parse_model_config(model::to_json(*config), "written");
+    FRESHET_ENSURE(again.ok() && *again == *config, "a configuration that does not survive writing");
+  }
   const auto words = model::word_tokenizer::parse(text, "fuzzed");
   if (!words.ok()) return 0;
   const auto ids = (*words)->encode(text);
