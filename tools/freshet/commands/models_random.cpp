@@ -9,7 +9,7 @@
 
 #include "config/parse.hpp"
 #include "kernels/model/llava.hpp"
-#include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/models.hpp"
 #include "tools/freshet/commands/failure.hpp"
 
 namespace freshet::cli {

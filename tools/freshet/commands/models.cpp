@@ -1,0 +1,15 @@
+// freshet models: what is done with model folders before a daemon runs them.
+#include "tools/freshet/commands/models.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace freshet::cli {
+
+void add_models(CLI::App& app, action& chosen) {
+  CLI::App* models = app.add_subcommand("models", "Look at model folders and prepare them");
+  models->require_subcommand(1);
+  add_models_inspect(*models, chosen);
+  add_models_random(*models, chosen);
+}
+
+}  // namespace freshet::cli

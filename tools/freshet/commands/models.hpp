@@ -1,0 +1,11 @@
+// The commands below `freshet models`, a file each.
+#pragma once
+
+#include "tools/freshet/commands/commands.hpp"
+
+namespace freshet::cli {
+
+void add_models_inspect(CLI::App& models, action& chosen);
+void add_models_random(CLI::App& models, action& chosen);
+
+}  // namespace freshet::cli
