@@ -11,6 +11,9 @@ result<loaded_model> model_cache::load(const std::string& folder) {
   const auto found = models_.find(folder);
   if (found != models_.end()) return found->second;
   FRESHET_TRY_ASSIGN(model::llava net, model::llava::load(folder));
+  if (!net.config().vision) {
+    return error{errc::unsupported, folder + ": a decoder alone; teachers and students look at pictures"};
+  }
   FRESHET_TRY_ASSIGN(auto words, model::load_tokenizer(folder));
   loaded_model loaded{std::make_shared<const model::llava>(std::move(net)), std::move(words)};
   models_.emplace(folder, loaded);

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <string>
 
-#include "kernels/model/trainable_set.hpp"
-
 namespace freshet::model {
 namespace {
 
@@ -23,9 +21,13 @@ void put(std::string& to, const std::string& text) {
 }  // namespace
 
 content_hash line_of(const llava& base, const lora_spec& spec) {
+  return line_of(base.base_hash(), trainable_set::of(base.weights()), spec);
+}
+
+content_hash line_of(std::uint64_t base_hash, const trainable_set& trained, const lora_spec& spec) {
   std::string bytes;
-  put(bytes, base.base_hash());
-  put(bytes, trainable_set::of(base.weights()).signature());
+  put(bytes, base_hash);
+  put(bytes, trained.signature());
   put(bytes, static_cast<std::uint64_t>(spec.rank));
   std::uint64_t alpha = 0;
   static_assert(sizeof alpha == sizeof spec.alpha);

@@ -1,11 +1,11 @@
 #include "kernels/model/llava.hpp"
 
 #include <ATen/ATen.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/model/base_hash.hpp"
 #include "kernels/model/checkpoint.hpp"
 #include "kernels/model/checkpoint_fit.hpp"
 #include "kernels/model/tensor_bridge.hpp"
@@ -163,17 +163,9 @@ result<void> llava::save(const std::filesystem::path& folder) const {
 }
 
 std::uint64_t llava::base_hash() const {
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_64bits_reset(state);
-  for (const auto& [name, shape] : expected_parameters(config_)) {
-    const host_tensor values = to_host(weights_.at(name));
-    XXH3_64bits_update(state, name.data(), name.size());
-    XXH3_64bits_update(state, shape.data(), shape.size() * sizeof(std::int64_t));
-    XXH3_64bits_update(state, values.data(), values.bytes());
-  }
-  const std::uint64_t h = XXH3_64bits_digest(state);
-  XXH3_freeState(state);
-  return h;
+  base_hasher hash;
+  for (const auto& [name, shape] : expected_parameters(config_)) hash.add(name, shape, to_host(weights_.at(name)));
+  return hash.digest();
 }
 
 result<void> llava::attach(const lora_spec& spec) {

@@ -11,7 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace freshet;
   const std::string text(reinterpret_cast<const char*>(data), size);
   const auto config = model::parse_model_config(text, "fuzzed");
-  if (config.ok()) static_cast<void>(model::check_model_config(*config, "fuzzed"));
+  if (config.ok()) {
+    static_cast<void>(model::check_model_config(*config, "fuzzed"));
+    const auto again = model::parse_model_config(model::to_json(*config), "written");
+    FRESHET_ENSURE(again.ok() && *again == *config, "a configuration that does not survive writing");
+  }
   const auto pictures = model::parse_image_processor(text, "fuzzed");
   // Those that ask for much would only take long.
   if (pictures.ok() && pictures->height * pictures->width <= 4096 && pictures->shortest_edge <= 64 &&

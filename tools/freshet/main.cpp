@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
   add_rollout(app, chosen);
   add_config(app, chosen);
   add_keys(app, chosen);
+  add_models(app, chosen);
   add_pretrain(app, chosen);
   add_bench(app, chosen);
 

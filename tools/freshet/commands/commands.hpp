@@ -21,6 +21,7 @@ void add_change(CLI::App& app, action& chosen);   // plan, apply, history
 void add_rollout(CLI::App& app, action& chosen);  // versions, pin, rollback
 void add_config(CLI::App& app, action& chosen);
 void add_keys(CLI::App& app, action& chosen);
+void add_models(CLI::App& app, action& chosen);
 void add_pretrain(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);
 void add_bench_adapt(CLI::App& bench, action& chosen);

@@ -1,0 +1,117 @@
+#include "kernels/model/inspection.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/model/architecture.hpp"
+#include "kernels/model/base_hash.hpp"
+#include "kernels/model/line.hpp"
+#include "kernels/model/tensor_bridge.hpp"
+#include "kernels/model/trainable_set.hpp"
+
+namespace freshet::model {
+namespace {
+
+constexpr std::int64_t group_of_4_bits = 32;
+
+bool begins(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
+
+std::int64_t items(const std::vector<std::int64_t>& shape) {
+  std::int64_t n = 1;
+  for (const std::int64_t d : shape) n *= d;
+  return n;
+}
+
+std::string_view part_name(std::string_view name) {
+  if (begins(name, head_part)) return "head";
+  if (begins(name, connector_part)) return "connector";
+  if (begins(name, tower_part)) return "vision tower";
+  return name.find("embed_tokens") != std::string_view::npos ? "embedding" : "decoder";
+}
+
+/// A matrix that multiplies its input: not an embedding, which is looked up.
+bool is_linear(std::string_view name, const std::vector<std::int64_t>& shape) {
+  return shape.size() == 2 && name.find("embed") == std::string_view::npos;
+}
+
+weight_memory memory_of(const parameter_list& all) {
+  weight_memory out;
+  for (const auto& [name, shape] : all) {
+    const auto n = static_cast<std::uint64_t>(items(shape));
+    out.f32 += 4 * n;
+    out.bf16 += 2 * n;
+    if (!is_linear(name, shape)) {
+      out.bits8 += 2 * n;
+      out.bits4 += 2 * n;
+      continue;
+    }
+    const auto rows = static_cast<std::uint64_t>(shape[0]);
+    const auto groups = static_cast<std::uint64_t>((shape[1] + group_of_4_bits - 1) / group_of_4_bits);
+    out.bits8 += n + 4 * rows;
+    out.bits4 += rows * ((static_cast<std::uint64_t>(shape[1]) + 1) / 2 + 2 * groups);
+  }
+  return out;
+}
+
+/// Tensors of the right names and shapes that take no memory, and real adapters beside them.
+result<std::pair<parameters, std::int64_t>> outline(const parameter_list& all, const lora_spec& adapters) {
+  parameters out;
+  for (const auto& [name, shape] : all) out.set(name, at::zeros({1}).expand(shape));
+  const auto added = add_lora(out, adapters);
+  if (!added.ok() && added.err().code != errc::not_found) return added.err();
+  return std::pair{std::move(out), added.ok() ? *added : 0};
+}
+
+}  // namespace
+
+result<inspection> inspect_model(const std::filesystem::path& folder, const lora_spec& adapters) {
+  inspection out;
+  FRESHET_TRY_ASSIGN(out.config, load_model_config(folder));
+  FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder));
+  FRESHET_TRY_ASSIGN(const checkpoint_fit fit, fit_checkpoint(out.config, files));
+  out.class_name = architecture_of(out.config).class_name;
+  out.files = files.files();
+  for (const std::string& name : files.names()) {
+    const tensor_entry& entry = *files.find(name);
+    out.file_bytes += entry.end - entry.begin;
+    if (std::find(out.dtypes.begin(), out.dtypes.end(), entry.dtype_name) == out.dtypes.end()) {
+      out.dtypes.push_back(entry.dtype_name);
+    }
+  }
+  out.unused_tensors = files.names().size() - fit.expected.size();
+  for (const auto& [name, shape] : fit.expected) {
+    const std::string_view part = part_name(name);
+    auto at = std::find_if(out.parts.begin(), out.parts.end(), [&](const model_part& p) { return p.name == part; });
+    if (at == out.parts.end()) at = out.parts.insert(at, model_part{part, 0, 0});
+    at->values += items(shape);
+    ++at->tensors;
+    out.values += items(shape);
+  }
+  out.memory = memory_of(fit.expected);
+  FRESHET_TRY_ASSIGN(const auto shapes, outline(fit.expected, adapters));
+  const trainable_set trained = trainable_set::of(shapes.first);
+  out.trainable = {static_cast<std::int64_t>(trained.size()), static_cast<std::int64_t>(trained.tensors().size()),
+                   shapes.second};
+  return out;
+}
+
+result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters) {
+  FRESHET_TRY_ASSIGN(const model_config config, load_model_config(folder));
+  FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder));
+  FRESHET_TRY_ASSIGN(const checkpoint_fit fit, fit_checkpoint(config, files));
+  FRESHET_TRY_ASSIGN(const auto shapes, outline(fit.expected, adapters));
+  if (shapes.second == 0) {
+    return error{errc::not_found, folder.string() + ": no layer is named by the lora targets, so there is no line"};
+  }
+  base_hasher hash;
+  for (const auto& [name, shape] : fit.expected) {
+    FRESHET_TRY_ASSIGN(const host_tensor stored, files.get(fit.spelling.in_file(name)));
+    hash.add(name, shape, to_host(to_torch(stored).to(at::kFloat)));
+  }
+  const std::uint64_t base = hash.digest();
+  return line_figures{base, line_of(base, trainable_set::of(shapes.first), adapters)};
+}
+
+}  // namespace freshet::model

@@ -1,0 +1,92 @@
+// What headers alone tell must be what the loaded model is.
+#include "kernels/model/inspection.hpp"
+
+#include <gtest/gtest.h>
+
+#include "kernels/model/line.hpp"
+#include "kernels/model/llava.hpp"
+#include "tests/support/golden_model.hpp"
+
+namespace freshet::model {
+namespace {
+
+std::string folder_of(const std::string& name) { return std::string(FRESHET_TEST_DATA) + "/hf/" + name; }
+
+lora_spec adapters() {
+  lora_spec spec;
+  spec.targets = {"q_proj", "v_proj", "fc1", "qkv"};
+  return spec;
+}
+
+class inspected : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(inspected, is_what_is_loaded) {
+  const auto found = inspect_model(folder_of(GetParam()), adapters());
+  ASSERT_TRUE(found.ok()) << found.err().text();
+  llava net = llava::load(folder_of(GetParam())).value();
+  EXPECT_EQ(found->values, net.weights().count_values());
+  EXPECT_EQ(found->dtypes, std::vector<std::string>{"F32"});
+  std::int64_t sum = 0;
+  std::int64_t tensors = 0;
+  for (const auto& p : found->parts) {
+    sum += p.values;
+    tensors += p.tensors;
+  }
+  EXPECT_EQ(sum, found->values);
+  EXPECT_EQ(tensors, static_cast<std::int64_t>(net.weights().all().size()));
+  EXPECT_EQ(found->memory.f32, 4 * static_cast<std::uint64_t>(found->values));
+  EXPECT_EQ(found->memory.bf16, 2 * static_cast<std::uint64_t>(found->values));
+  EXPECT_LT(found->memory.bits8, found->memory.bf16);
+  EXPECT_LT(found->memory.bits4, found->memory.bits8);
+
+  ASSERT_TRUE(net.attach(adapters()).ok());
+  const trainable_set trained = trainable_set::of(net.weights());
+  EXPECT_EQ(found->trainable.values, static_cast<std::int64_t>(trained.size()));
+  EXPECT_EQ(found->trainable.tensors, static_cast<std::int64_t>(trained.tensors().size()));
+  const auto hashes = hash_model(folder_of(GetParam()), adapters());
+  ASSERT_TRUE(hashes.ok()) << hashes.err().text();
+  EXPECT_EQ(hashes->base_hash, net.base_hash());
+  EXPECT_EQ(hashes->line, line_of(net, adapters()));
+}
+
+INSTANTIATE_TEST_SUITE_P(architectures, inspected, ::testing::ValuesIn(test::golden_models),
+                         [](const auto& p) { return std::string(p.param); });
+
+TEST(inspection, of_llava_part_by_part) {
+  const auto found = inspect_model(folder_of("llava_clip_llama"), adapters());
+  ASSERT_TRUE(found.ok()) << found.err().text();
+  EXPECT_EQ(found->class_name, "LlavaForConditionalGeneration");
+  ASSERT_EQ(found->parts.size(), 5U);
+  EXPECT_EQ(found->parts[1].name, "connector");
+  EXPECT_EQ(found->parts[1].values, 32 * 48 + 48 + 48 * 48 + 48);
+  EXPECT_EQ(found->parts[2].values, 300 * 48);
+  EXPECT_EQ(found->parts[4].name, "head");
+  EXPECT_EQ(found->unused_tensors, 2U);  // post_layernorm
+  EXPECT_EQ(found->values, 106928 - 64);
+  EXPECT_EQ(found->trainable.adapted_layers, 3 * 3 + 2 * 2);
+}
+
+TEST(inspection, of_four_bits_counts_scales) {
+  // Of Llama 48 wide: 4 bits in groups of 32 are 24 bytes and two scales a row.
+  const auto found = inspect_model(folder_of("llama"), adapters());
+  ASSERT_TRUE(found.ok()) << found.err().text();
+  const std::uint64_t rows_48 = 2 * (48 + 24 + 24 + 48 + 96 + 96) + 300;
+  const std::uint64_t rows_96 = 2 * 48;
+  const std::uint64_t rest = 300 * 48 + 5 * 48;
+  EXPECT_EQ(found->memory.bits4, rows_48 * (24 + 4) + rows_96 * (48 + 6) + 2 * rest);
+  EXPECT_EQ(found->memory.bits8, rows_48 * (48 + 4) + rows_96 * (96 + 4) + 2 * rest);
+}
+
+TEST(inspection, without_a_layer_to_adapt_there_is_no_line) {
+  lora_spec none;
+  none.targets = {"nowhere"};
+  const auto found = inspect_model(folder_of("llama"), none);
+  ASSERT_TRUE(found.ok()) << found.err().text();
+  EXPECT_EQ(found->trainable.adapted_layers, 0);
+  EXPECT_EQ(found->trainable.values, 5 * 48);
+  EXPECT_EQ(hash_model(folder_of("llama"), none).err().code, errc::not_found);
+  EXPECT_EQ(inspect_model(folder_of("nowhere"), none).err().code, errc::not_found);
+}
+
+}  // namespace
+}  // namespace freshet::model
