@@ -22,6 +22,7 @@ void add_rollout(CLI::App& app, action& chosen);  // versions, pin, rollback
 void add_config(CLI::App& app, action& chosen);
 void add_keys(CLI::App& app, action& chosen);
 void add_models(CLI::App& app, action& chosen);
+void add_models_export(CLI::App& models, action& chosen);
 void add_pretrain(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);
 void add_bench_adapt(CLI::App& bench, action& chosen);

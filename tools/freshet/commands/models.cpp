@@ -62,6 +62,7 @@ result<void> inspect(const models_options& o) {
 void add_models(CLI::App& app, action& chosen) {
   CLI::App* models = app.add_subcommand("models", "Model folders");
   models->require_subcommand(1);
+  add_models_export(*models, chosen);
   CLI::App* command = models->add_subcommand("inspect", "Architecture, parameters, memory, trainable set and line of a model folder");
   command->footer(lessons);
   const config::distiller_settings defaults;

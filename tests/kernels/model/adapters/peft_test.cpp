@@ -15,7 +15,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "kernels/model/adapter_export.hpp"
 #include "kernels/model/generate.hpp"
+#include "kernels/model/line.hpp"
+#include "kernels/model/trainable_set.hpp"
 #include "kernels/model/whole_file.hpp"
 #include "tests/support/golden_adapter.hpp"
 
@@ -300,6 +303,37 @@ TEST_F(peft_folder, norms_and_biases_go_along_in_a_file_of_their_own) {
   bare.norms_and_biases.clear();
   ASSERT_TRUE(save_peft(folder_, bare, fresh.net.config()).ok());
   EXPECT_FALSE(fs::exists(folder_ / norms_and_biases_file));
+}
+
+// What a distiller keeps is a flat vector; exported it is the adapter that the model wore.
+TEST_F(peft_folder, what_was_learned_becomes_a_folder) {
+  const at::NoGradGuard no_grad;
+  const fs::path folder = fs::path(FRESHET_TEST_DATA) / "hf" / "llava_clip_llama";
+  const lora_spec spec{3, 6, {"q_proj", "fc1"}, 11};
+  ASSERT_TRUE(base_.net.attach(spec).ok());
+  const content_hash line = line_of(base_.net, spec);
+  const auto trained = trainable_set::of(base_.net.weights());
+  const host_tensor before = trained.read();
+  std::vector<float> values(before.as<float>(), before.as<float>() + before.items());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] += 0.01F * static_cast<float>(i % 7);
+  ASSERT_TRUE(trained.write(host_tensor::of(values)).ok());
+  const at::Tensor logits = base_.logits("single");
+  const auto done = export_adapter(folder, spec, line, host_tensor::of(values), folder_);
+  ASSERT_TRUE(done.ok()) << done.err().text();
+  EXPECT_EQ(done->layers, 2U + 3U + 3U);
+  test::golden_model fresh("llava_clip_llama");
+  adapter_set set(fresh.net);
+  auto loaded = load_peft(folder_, fresh.net.config(), fresh.net.weights());
+  ASSERT_TRUE(loaded.ok()) << loaded.err().text();
+  EXPECT_EQ(done->norms_and_biases, loaded->norms_and_biases.size());
+  ASSERT_TRUE(set.add("learned", std::move(loaded).value()).ok());
+  ASSERT_TRUE(set.use("learned", fresh.net).ok());
+  EXPECT_TRUE(fresh.logits("single").equal(logits));
+  lora_spec other = spec;
+  other.seed = 12;
+  EXPECT_EQ(export_adapter(folder, other, line, host_tensor::of(values), folder_).err().code, errc::wrong_base);
+  values.pop_back();
+  EXPECT_EQ(export_adapter(folder, spec, line, host_tensor::of(values), folder_).err().code, errc::shape_mismatch);
 }
 
 TEST(adapter_set, changes_over_without_a_copy_of_the_base) {
