@@ -175,6 +175,14 @@ result<void> llava::attach(const lora_spec& spec) {
   return {};
 }
 
+void llava::exchange(const std::vector<std::pair<std::string, at::Tensor>>& taken, const std::vector<std::string>& gone,
+                     double lora_scale) {
+  for (const std::string& name : gone) weights_.erase(name);
+  for (const auto& [name, value] : taken) weights_.set(name, value);
+  lora_scale_ = lora_scale;
+  bind();
+}
+
 llava llava::clone() const {
   llava copy(config_);
   copy.spelling_ = spelling_;

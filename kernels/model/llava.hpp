@@ -68,6 +68,9 @@ class llava {
 
   /// Puts fresh LoRA matrices beside the targeted layers.
   result<void> attach(const lora_spec& spec);
+  /// Takes these tensors in place of its own of the same names and lets others go: handles, nothing is copied.
+  void exchange(const std::vector<std::pair<std::string, at::Tensor>>& taken, const std::vector<std::string>& gone,
+                double lora_scale);
   /// An independent copy, adapter included.
   [[nodiscard]] llava clone() const;
 

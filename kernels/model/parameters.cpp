@@ -14,6 +14,15 @@ void parameters::set(const std::string& name, at::Tensor value) {
   items_.emplace_back(name, std::move(value));
 }
 
+void parameters::erase(const std::string& name) {
+  const auto found = index_.find(name);
+  if (found == index_.end()) return;
+  const std::size_t gone = found->second;
+  index_.erase(found);
+  items_.erase(items_.begin() + static_cast<std::ptrdiff_t>(gone));
+  for (auto& entry : index_) entry.second -= entry.second > gone ? 1 : 0;
+}
+
 const at::Tensor& parameters::at(const std::string& name) const {
   const auto found = index_.find(name);
   FRESHET_ENSURE(found != index_.end(), "parameters: no tensor named " + name);

@@ -18,6 +18,8 @@ class parameters {
  public:
   /// Adds or replaces; the order is that of first insertion.
   void set(const std::string& name, at::Tensor value);
+  /// Nothing happens where there is none; the others keep their order.
+  void erase(const std::string& name);
   [[nodiscard]] bool has(const std::string& name) const { return index_.count(name) != 0; }
   /// The tensor of that name; a missing one is a broken invariant (check_complete comes first).
   [[nodiscard]] const at::Tensor& at(const std::string& name) const;

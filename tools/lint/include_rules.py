@@ -49,6 +49,9 @@ LIBRARIES = [
     ("MessagePack", r"msgpack", ["topology/wire/", "tests/"]),
     ("CLI11", r"CLI/", ["tools/"]),
     ("cpp-httplib", r"httplib\.h", ["tools/", "tests/"]),
+    ("utf8proc", r"utf8proc\.h", ["kernels/model/tokenizers/unicode.cpp"]),
+    ("RE2", r"re2/", ["kernels/model/peft_config.cpp"]),
+    ("SentencePiece", r"sentencepiece", ["tests/"]),
     ("ncurses", r"(n?curses|term)\.h", ["tools/freshet/console/screen.cpp"]),
 ]
 TORCH = re.compile(r"(ATen|torch|c10)/")

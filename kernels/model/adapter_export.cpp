@@ -1,0 +1,36 @@
+#include "kernels/model/adapter_export.hpp"
+
+#include <cstdio>
+#include <string>
+
+#include "kernels/model/line.hpp"
+#include "kernels/model/llava.hpp"
+#include "kernels/model/trainable_set.hpp"
+
+namespace freshet::model {
+namespace {
+
+std::string shown(content_hash line) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(line.value));
+  return text;
+}
+
+}  // namespace
+
+result<exported_adapter> export_adapter(const std::filesystem::path& base, const lora_spec& spec, content_hash line,
+                                        const host_tensor& values, const std::filesystem::path& to, library_names names) {
+  FRESHET_TRY_ASSIGN(llava net, llava::load(base));
+  FRESHET_TRY(net.attach(spec));
+  if (const content_hash own = line_of(net, spec); own != line) {
+    return error{errc::wrong_base, base.string() + " with these adapters is the line " + shown(own) +
+                                       ", what was learned belongs to " + shown(line) +
+                                       "; the folder, rank, alpha, targets and seed must be the distiller's"};
+  }
+  FRESHET_TRY(trainable_set::of(net.weights()).write(values));
+  const lora_adapter adapter = adapter_of(net.config(), net.weights(), spec, base.string());
+  FRESHET_TRY(save_peft(to, adapter, net.config(), names));
+  return exported_adapter{adapter.matrices.size() / 2, adapter.norms_and_biases.size()};
+}
+
+}  // namespace freshet::model
