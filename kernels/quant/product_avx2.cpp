@@ -22,7 +22,6 @@ struct floats {
   __m256 half[2];
 };
 
-constexpr int vector_panels = 1;
 constexpr int tile_panels = 1;
 constexpr int tile_rows = 2;
 

@@ -19,7 +19,6 @@ namespace {
 #define FRESHET_ISA __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define FRESHET_ISA_INLINE FRESHET_ISA inline __attribute__((always_inline))
 
-constexpr int vector_panels = 1;
 constexpr int tile_panels = 1;
 constexpr int tile_rows = 4;
 

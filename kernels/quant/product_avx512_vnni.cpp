@@ -20,7 +20,6 @@ namespace {
 #define FRESHET_ISA __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 #define FRESHET_ISA_INLINE FRESHET_ISA inline __attribute__((always_inline))
 
-constexpr int vector_panels = 2;
 constexpr int tile_panels = 2;
 constexpr int tile_rows = 4;
 

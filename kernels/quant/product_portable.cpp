@@ -16,7 +16,6 @@ struct floats {
   float lane[panel_rows];
 };
 
-constexpr int vector_panels = 1;
 constexpr int tile_panels = 1;
 constexpr int tile_rows = 2;
 
