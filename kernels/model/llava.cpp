@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "kernels/model/checkpoint.hpp"
+#include "kernels/model/quantised_checkpoint.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 
@@ -16,6 +17,21 @@ namespace {
 constexpr const char* tower_prefix = "vision_tower.vision_model.";
 constexpr const char* decoder_prefix = "language_model.model.";
 constexpr const char* head_name = "language_model.lm_head";
+
+/// The names of the base's tensors in files and hashes: a quantised matrix is two of them.
+std::vector<std::string> base_names(const model_config& config, const parameters& weights) {
+  std::vector<std::string> out;
+  for (const auto& item : expected_parameters(config)) {
+    const std::string layer = item.first.substr(0, item.first.rfind('.'));
+    if (!weights.has(item.first) && weights.quantised(layer).defined()) {
+      out.push_back(layer + levels_suffix);
+      out.push_back(layer + scales_suffix);
+    } else {
+      out.push_back(item.first);
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -133,6 +149,11 @@ result<llava> llava::load(const std::filesystem::path& folder) {
   std::string problems;
   std::size_t used = 0;
   for (const auto& [name, shape] : expected_parameters(m.config_)) {
+    if (m.config_.quantisation && shape.size() == 2 && is_quantised_in(files, name)) {
+      FRESHET_TRY(take_quantised(files, name, shape, *m.config_.quantisation, m.weights_));
+      ++used;
+      continue;
+    }
     if (!files.contains(name)) {
       problems += "\n  missing: " + name;
       continue;
@@ -192,17 +213,16 @@ llava llava::random(const model_config& config, std::uint64_t seed) {
 result<void> llava::save(const std::filesystem::path& folder) const {
   FRESHET_TRY(save_model_config(config_, folder));
   std::vector<named_tensor> tensors;
-  for (const auto& item : expected_parameters(config_)) {
-    tensors.push_back({item.first, to_host(weights_.at(item.first))});
-  }
+  for (const std::string& name : base_names(config_, weights_)) tensors.push_back({name, to_host(weights_.at(name))});
   return write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
 }
 
 std::uint64_t llava::base_hash() const {
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
-  for (const auto& [name, shape] : expected_parameters(config_)) {
+  for (const std::string& name : base_names(config_, weights_)) {
     const host_tensor values = to_host(weights_.at(name));
+    const std::vector<std::int64_t>& shape = values.shape();
     XXH3_64bits_update(state, name.data(), name.size());
     XXH3_64bits_update(state, shape.data(), shape.size() * sizeof(std::int64_t));
     XXH3_64bits_update(state, values.data(), values.bytes());
@@ -217,6 +237,40 @@ result<void> llava::attach(const lora_spec& spec) {
   lora_scale_ = spec.scale();
   bind();
   return {};
+}
+
+llava llava::with_quantised(const std::map<std::string, quantised_weight>& layers,
+                            const quantisation_config& config) const {
+  llava m;
+  m.config_ = config_;
+  m.config_.quantisation = config;
+  for (const auto& [name, value] : weights_.all()) {
+    const auto found = layers.find(name.substr(0, name.rfind('.')));
+    if (found != layers.end() && name == found->first + ".weight") {
+      m.weights_.set_quantised(found->first, found->second);
+    } else {
+      m.weights_.set(name, value);
+    }
+  }
+  m.bind();
+  return m;
+}
+
+llava llava::with_float_matrices() const {
+  llava m;
+  m.config_ = config_;
+  m.config_.quantisation.reset();
+  for (const auto& [name, value] : weights_.all()) {
+    const std::string layer = name.substr(0, name.rfind('.'));
+    const quantised_weight w = weights_.quantised(layer);
+    if (!w.defined()) {
+      m.weights_.set(name, value);
+    } else if (name == layer + levels_suffix) {
+      m.weights_.set(layer + ".weight", dequantise(w));
+    }
+  }
+  m.bind();
+  return m;
 }
 
 llava llava::clone() const {

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,12 @@ class llava {
 
   /// Puts fresh LoRA matrices beside the targeted layers.
   result<void> attach(const lora_spec& spec);
+  /// The same model with the matrices of these layers quantised; all else is shared with this one. Before attach().
+  [[nodiscard]] llava with_quantised(const std::map<std::string, quantised_weight>& layers,
+                                     const quantisation_config& config) const;
+  /// The weights that the quantised matrices stand for, as floats: tells the error of rounded weights from that
+  /// of rounded activations. Before attach().
+  [[nodiscard]] llava with_float_matrices() const;
   /// An independent copy, adapter included.
   [[nodiscard]] llava clone() const;
 

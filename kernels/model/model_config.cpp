@@ -5,6 +5,7 @@
 
 #include "kernels/model/config_section.hpp"
 #include "kernels/model/model_config_check.hpp"
+#include "kernels/model/quantisation_section.hpp"
 #include "kernels/model/strict_json.hpp"
 #include "kernels/model/whole_file.hpp"
 
@@ -173,6 +174,7 @@ result<model_config> parse_model_config(std::string_view text, std::string_view 
                  std::string(origin) + ": model_type = " + shown(kind) + ": must be llava, llama or qwen2"};
   }
   model_config config;
+  config.quantisation = read_quantisation(top);
   config.document = std::string(text);
   readable_sections readable;
   const auto clean_since = [&problems](std::size_t before) { return problems.size() == before; };

@@ -1,5 +1,6 @@
 #include "kernels/model/config_section.hpp"
 #include "kernels/model/model_config.hpp"
+#include "kernels/model/quantisation_section.hpp"
 
 namespace freshet::model {
 namespace {
@@ -125,6 +126,7 @@ void put_projector(json& node, const projector_config& p) {
 std::string to_json(const model_config& config) {
   json root = json::parse(config.document, nullptr, false);
   if (!root.is_object()) root = json::object();  // no document: the configuration was made in code
+  put_quantisation(root, config.quantisation);
   const bool llama = config.text.kind == text_kind::llama;
   if (config.vision && config.projector) {
     if (!root.contains("architectures")) root["architectures"] = json::array({"LlavaForConditionalGeneration"});
