@@ -5,6 +5,7 @@
 #include <set>
 
 #include "kernels/model/architecture.hpp"
+#include "kernels/model/quantised_checkpoint.hpp"
 #include "kernels/model/strict_json.hpp"
 
 namespace freshet::model {
@@ -49,7 +50,7 @@ std::size_t likeness(std::string_view a, std::string_view b) {
 class fitting {
  public:
   fitting(const model_config& config, const checkpoint& files)
-      : config_(config), files_(files), fit_{key_spelling::of(config, files), expected_parameters(config), {}} {}
+      : config_(config), files_(files), fit_{key_spelling::of(config, files), expected_parameters(config), {}, {}} {}
 
   result<checkpoint_fit> run() {
     std::vector<std::size_t> missing;
@@ -57,7 +58,9 @@ class fitting {
       const std::string name = fit_.spelling.in_file(fit_.expected[i].first);
       const tensor_entry* entry = files_.find(name);
       known_.insert(name);
-      if (entry == nullptr) {
+      if (entry == nullptr && config_.quantisation && is_quantised_in(files_, fit_.spelling, fit_.expected[i].first)) {
+        take_quantised_names(fit_.expected[i].first);
+      } else if (entry == nullptr) {
         missing.push_back(i);
       } else {
         check(*entry, fit_.expected[i].second);
@@ -85,6 +88,13 @@ class fitting {
   }
 
  private:
+  /// What is in them is looked at when they are taken.
+  void take_quantised_names(const std::string& parameter) {
+    for (const std::string& name : quantised_names(fit_.spelling, parameter)) known_.insert(name);
+    fit_.quantised.insert(parameter);
+    ++fitting_;
+  }
+
   void add(const std::string& file, const std::string& what) {
     const bool shard = files_.files() > 1 && file != files_.origin();
     problems_.push_back((shard ? std::filesystem::path(file).filename().string() + ": " : "") + what);

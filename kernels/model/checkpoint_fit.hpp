@@ -2,6 +2,7 @@
 // Thread contract: pure function.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace freshet::model {
 struct checkpoint_fit {
   key_spelling spelling;
   parameter_list expected;            ///< all of which the file has, under spelling.in_file(name)
+  std::set<std::string> quantised;    ///< of those, the matrices that the file has in 8 or 4 bits
   std::vector<std::string> carried;   ///< in the file, of the architecture, and not used here: in the file's names
 };
 

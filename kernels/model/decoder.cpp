@@ -74,7 +74,8 @@ void list_decoder(parameter_list& to, const text_config& t) {
 
 decoder::decoder(const text_config& config, const parameters& from, double lora_scale)
     : config_(config), frequencies_(rope_frequencies(config, 0)) {
-  embedding_ = from.at(prefix + "embed_tokens.weight");
+  quantised_embedding_ = from.quantised(prefix + "embed_tokens");
+  if (!quantised_embedding_.defined()) embedding_ = from.at(prefix + "embed_tokens.weight");
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const std::string name = prefix + "layers." + std::to_string(i) + ".";
     layer l;
@@ -92,12 +93,16 @@ decoder::decoder(const text_config& config, const parameters& from, double lora_
   norm_ = rms_norm::take(from, prefix + "norm", config.rms_norm_eps);
   if (config.tie_word_embeddings) {
     head_.weight = embedding_;
+    head_.quantised = quantised_embedding_;
+    head_.name = prefix + "embed_tokens";
   } else {
     head_ = linear::take(from, head_name, lora_scale);
   }
 }
 
-at::Tensor decoder::embed(const at::Tensor& ids) const { return at::embedding(embedding_, ids); }
+at::Tensor decoder::embed(const at::Tensor& ids) const {
+  return quantised_embedding_.defined() ? embedding_rows(quantised_embedding_, ids) : at::embedding(embedding_, ids);
+}
 
 at::Tensor decoder::angles(const at::Tensor& positions) const {
   at::Tensor frequencies = frequencies_;

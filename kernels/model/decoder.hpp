@@ -51,6 +51,7 @@ class decoder {
 
   text_config config_;
   at::Tensor embedding_, frequencies_;
+  quantised_weight quantised_embedding_;  ///< in place of embedding_
   std::vector<layer> layers_;
   rms_norm norm_;
   linear head_;

@@ -8,6 +8,8 @@
 #include "kernels/model/architecture.hpp"
 #include "kernels/model/base_hash.hpp"
 #include "kernels/model/line.hpp"
+#include "kernels/model/quantised_checkpoint.hpp"
+#include "kernels/model/quantised_weight.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 #include "kernels/model/trainable_set.hpp"
@@ -108,6 +110,15 @@ result<line_figures> hash_model(const std::filesystem::path& folder, const lora_
   }
   base_hasher hash;
   for (const auto& [name, shape] : fit.expected) {
+    if (fit.quantised.count(name) != 0) {
+      const std::string layer = name.substr(0, name.rfind('.'));
+      const auto names = quantised_names(fit.spelling, name);
+      FRESHET_TRY_ASSIGN(const host_tensor levels, files.get(names[0]));
+      FRESHET_TRY_ASSIGN(const host_tensor scales, files.get(names[1]));
+      hash.add(layer + levels_suffix, levels.shape(), levels);
+      hash.add(layer + scales_suffix, scales.shape(), scales);
+      continue;
+    }
     FRESHET_TRY_ASSIGN(const host_tensor stored, files.get(fit.spelling.in_file(name)));
     hash.add(name, shape, to_host(to_torch(stored).to(at::kFloat)));
   }

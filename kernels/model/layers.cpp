@@ -3,12 +3,27 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
 
 namespace freshet::model {
+namespace {
+
+thread_local const watch_linears::watcher* watching = nullptr;
+
+}  // namespace
+
+watch_linears::watch_linears(watcher see) : see_(std::move(see)) {
+  FRESHET_ENSURE(watching == nullptr, "watch_linears: one at a time");
+  watching = &see_;
+}
+
+watch_linears::~watch_linears() { watching = nullptr; }
 
 linear linear::take(const parameters& from, const std::string& name, double lora_scale) {
   linear l;
-  l.weight = from.at(name + ".weight");
+  l.name = name;
+  l.quantised = from.quantised(name);
+  if (!l.quantised.defined()) l.weight = from.at(name + ".weight");
   l.bias = from.find(name + ".bias");
   l.lora_a = from.find(name + ".lora_A.weight");
   l.lora_b = from.find(name + ".lora_B.weight");
@@ -17,14 +32,17 @@ linear linear::take(const parameters& from, const std::string& name, double lora
 }
 
 at::Tensor linear::operator()(const at::Tensor& x) const {
-  if (!lora_a.defined()) return at::linear(x, weight, bias);
+  if (watching != nullptr) (*watching)(name, x);
+  if (quantised.defined()) return quantised_linear(x, quantised, bias, lora_a, lora_b, lora_scale);
+  const at::Tensor w = weight.scalar_type() == x.scalar_type() ? weight : weight.to(x.scalar_type());
+  if (!lora_a.defined()) return at::linear(x, w, bias);
   // Small layers are merged on the fly: there the adapter's own passes over the rows cost more than
   // the gradient of a whole weight. The shape alone decides, so that cloud and device round alike.
   constexpr std::int64_t worth = 8;
   if (weight.numel() <= worth * lora_a.size(0) * (weight.size(0) + weight.size(1))) {
-    return at::linear(x, adapted_weight{weight, lora_a, lora_b, lora_scale}(), bias);
+    return at::linear(x, adapted_weight{w, lora_a, lora_b, lora_scale}(), bias);
   }
-  return at::linear(x, weight, bias) + at::linear(at::linear(x, lora_a), lora_b).mul(lora_scale);
+  return at::linear(x, w, bias) + at::linear(at::linear(x, lora_a), lora_b).mul(lora_scale);
 }
 
 adapted_weight adapted_weight::take(const parameters& from, const std::string& name, double lora_scale) {

@@ -4,24 +4,43 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 
 #include "kernels/model/model_config.hpp"
 #include "kernels/model/parameters.hpp"
+#include "kernels/model/quantised_weight.hpp"
 
 namespace freshet::model {
 
-/// y = x Wᵀ + b, and with an adapter + scale · (x Aᵀ) Bᵀ (LoRA, arXiv 2106.09685 eq. 3).
+/// y = x Wᵀ + b, and with an adapter + scale · (x Aᵀ) Bᵀ (LoRA, arXiv 2106.09685 eq. 3). The base W is dense
+/// (f32, or f16 and bf16, which are converted in use) or quantised; one of the two is defined.
 struct linear {
-  at::Tensor weight;  ///< [out, in]
+  at::Tensor weight;  ///< [out, in] or undefined
+  quantised_weight quantised;
   at::Tensor bias;    ///< [out] or undefined
   at::Tensor lora_a;  ///< [rank, in] or undefined
   at::Tensor lora_b;  ///< [out, rank]
   double lora_scale = 0;
+  std::string name;   ///< for watch_linears
 
-  /// Takes `name`.weight, `name`.bias, and `name`.lora_A.weight / `name`.lora_B.weight where present.
+  /// Takes `name`.weight or the quantised matrix of that name, `name`.bias, and `name`.lora_A.weight / `name`.lora_B.weight where present.
   static linear take(const parameters& from, const std::string& name, double lora_scale);
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
+};
+
+/// While one lives, `see` is told of every input that a linear layer of this thread reads: [.., in], by the
+/// layer's name. For calibration; one at a time.
+class watch_linears {
+ public:
+  using watcher = std::function<void(const std::string& layer, const at::Tensor& x)>;
+  explicit watch_linears(watcher see);
+  ~watch_linears();
+  watch_linears(const watch_linears&) = delete;
+  watch_linears& operator=(const watch_linears&) = delete;
+
+ private:
+  watcher see_;
 };
 
 /// A weight that is used whole, of a convolution or of one small layer: W + scale · B A, as W is laid out.

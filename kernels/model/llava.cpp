@@ -8,6 +8,7 @@
 #include "kernels/model/base_hash.hpp"
 #include "kernels/model/checkpoint.hpp"
 #include "kernels/model/checkpoint_fit.hpp"
+#include "kernels/model/quantised_checkpoint.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 
 namespace freshet::model {
@@ -110,6 +111,10 @@ result<llava> llava::load(const std::filesystem::path& folder) {
   FRESHET_TRY_ASSIGN(checkpoint_fit fit, fit_checkpoint(config, files));
   llava m(std::move(config));
   for (const auto& item : fit.expected) {
+    if (fit.quantised.count(item.first) != 0) {
+      FRESHET_TRY(take_quantised(files, fit.spelling, item.first, item.second, *m.config_.quantisation, m.weights_));
+      continue;
+    }
     FRESHET_TRY_ASSIGN(const host_tensor stored, files.get(fit.spelling.in_file(item.first)));
     m.weights_.set(item.first, weight_of(stored));
   }
@@ -152,19 +157,32 @@ llava llava::random(const model_config& config, std::uint64_t seed) {
   return m;
 }
 
+std::vector<std::pair<std::string, host_tensor>> llava::base_tensors() const {
+  std::vector<std::pair<std::string, host_tensor>> out;
+  const auto add = [&](const std::string& name) { out.emplace_back(name, to_host(weights_.at(name))); };
+  for (const auto& item : expected_parameters(config_)) {
+    const std::string layer = item.first.substr(0, item.first.rfind('.'));
+    if (!weights_.has(item.first) && weights_.quantised(layer).defined()) {
+      add(layer + levels_suffix);
+      add(layer + scales_suffix);
+    } else {
+      add(item.first);
+    }
+  }
+  return out;
+}
+
 result<void> llava::save(const std::filesystem::path& folder) const {
   FRESHET_TRY(save_model_config(config_, folder));
   std::vector<named_tensor> tensors;
-  for (const auto& item : expected_parameters(config_)) {
-    tensors.push_back({spelling_.in_file(item.first), to_host(weights_.at(item.first))});
-  }
+  for (const auto& [name, tensor] : base_tensors()) tensors.push_back({spelling_.in_file(name), tensor});
   tensors.insert(tensors.end(), carried_.begin(), carried_.end());
   return write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
 }
 
 std::uint64_t llava::base_hash() const {
   base_hasher hash;
-  for (const auto& [name, shape] : expected_parameters(config_)) hash.add(name, shape, to_host(weights_.at(name)));
+  for (const auto& [name, tensor] : base_tensors()) hash.add(name, tensor.shape(), tensor);
   return hash.digest();
 }
 
@@ -181,6 +199,44 @@ void llava::exchange(const std::vector<std::pair<std::string, at::Tensor>>& take
   for (const auto& [name, value] : taken) weights_.set(name, value);
   lora_scale_ = lora_scale;
   bind();
+}
+
+llava llava::with_quantised(const std::map<std::string, quantised_weight>& layers,
+                            const quantisation_config& config) const {
+  llava m(config_);
+  m.config_.quantisation = config;
+  m.spelling_ = spelling_;
+  m.carried_ = carried_;
+  m.prefix_ = prefix_;
+  for (const auto& [name, value] : weights_.all()) {
+    const auto found = layers.find(name.substr(0, name.rfind('.')));
+    if (found != layers.end() && name == found->first + ".weight") {
+      m.weights_.set_quantised(found->first, found->second);
+    } else {
+      m.weights_.set(name, value);
+    }
+  }
+  m.bind();
+  return m;
+}
+
+llava llava::with_float_matrices() const {
+  llava m(config_);
+  m.config_.quantisation.reset();
+  m.spelling_ = spelling_;
+  m.carried_ = carried_;
+  m.prefix_ = prefix_;
+  for (const auto& [name, value] : weights_.all()) {
+    const std::string layer = name.substr(0, name.rfind('.'));
+    const quantised_weight w = weights_.quantised(layer);
+    if (!w.defined()) {
+      m.weights_.set(name, value);
+    } else if (name == layer + levels_suffix) {
+      m.weights_.set(layer + ".weight", dequantise(w));
+    }
+  }
+  m.bind();
+  return m;
 }
 
 llava llava::clone() const {

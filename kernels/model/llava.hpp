@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,12 @@ class llava {
   /// Takes these tensors in place of its own of the same names and lets others go: handles, nothing is copied.
   void exchange(const std::vector<std::pair<std::string, at::Tensor>>& taken, const std::vector<std::string>& gone,
                 double lora_scale);
+  /// The same model with the matrices of these layers quantised; all else is shared with this one. Before attach().
+  [[nodiscard]] llava with_quantised(const std::map<std::string, quantised_weight>& layers,
+                                     const quantisation_config& config) const;
+  /// The weights that the quantised matrices stand for, as floats: tells the error of rounded weights from that
+  /// of rounded activations. Before attach().
+  [[nodiscard]] llava with_float_matrices() const;
   /// An independent copy, adapter included.
   [[nodiscard]] llava clone() const;
 
@@ -107,6 +114,8 @@ class llava {
  private:
   explicit llava(model_config config);
   void bind();
+  /// In the order of expected_parameters, under the program's names; a quantised matrix is two tensors.
+  [[nodiscard]] std::vector<std::pair<std::string, host_tensor>> base_tensors() const;
   model_config config_;
   key_spelling spelling_;
   parameters weights_;

@@ -10,8 +10,7 @@ namespace freshet::model {
 namespace {
 
 /// The shape of a weight with `rank` outputs.
-std::vector<std::int64_t> with_outputs(const at::Tensor& weight, std::int64_t rank) {
-  std::vector<std::int64_t> shape = weight.sizes().vec();
+std::vector<std::int64_t> with_outputs(std::vector<std::int64_t> shape, std::int64_t rank) {
   shape[0] = rank;
   return shape;
 }
@@ -24,27 +23,31 @@ result<std::int64_t> add_lora(parameters& to, const lora_spec& spec) {
   std::int64_t layers = 0;
   std::vector<std::pair<std::string, at::Tensor>> fresh;
   constexpr std::string_view suffix = ".weight";
+  const auto adapt = [&](const std::string& layer, const std::vector<std::int64_t>& shape) {
+    const std::string last = layer.substr(layer.rfind('.') + 1);
+    if (std::find(spec.targets.begin(), spec.targets.end(), last) == spec.targets.end()) return;
+    // What one output reads: all inputs of a linear layer, a window of all channels of a convolution.
+    std::int64_t in = 1;
+    for (std::size_t d = 1; d < shape.size(); ++d) in *= shape[d];
+    const double bound = 1.0 / std::sqrt(static_cast<double>(in));
+    rng draw = base.split(layer);
+    std::vector<float> a(static_cast<std::size_t>(spec.rank * in));
+    for (float& x : a) x = static_cast<float>(draw.uniform(-bound, bound));
+    fresh.emplace_back(layer + ".lora_A.weight", at::tensor(a).reshape(with_outputs(shape, spec.rank)));
+    std::vector<std::int64_t> up(shape.size(), 1);
+    up[0] = shape[0];
+    up[1] = spec.rank;
+    fresh.emplace_back(layer + ".lora_B.weight", at::zeros(up));
+    ++layers;
+  };
   for (const auto& [name, value] : to.all()) {
     if ((value.dim() != 2 && value.dim() != 4) || name.size() < suffix.size() ||
         name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) {
       continue;
     }
-    const std::string layer = name.substr(0, name.size() - suffix.size());
-    const std::string last = layer.substr(layer.rfind('.') + 1);
-    if (std::find(spec.targets.begin(), spec.targets.end(), last) == spec.targets.end()) continue;
-    // What one output reads: all inputs of a linear layer, a window of all channels of a convolution.
-    const std::int64_t in = value.numel() / std::max<std::int64_t>(1, value.size(0));
-    const double bound = 1.0 / std::sqrt(static_cast<double>(in));
-    rng draw = base.split(layer);
-    std::vector<float> a(static_cast<std::size_t>(spec.rank * in));
-    for (float& x : a) x = static_cast<float>(draw.uniform(-bound, bound));
-    fresh.emplace_back(layer + ".lora_A.weight", at::tensor(a).reshape(with_outputs(value, spec.rank)));
-    std::vector<std::int64_t> up(static_cast<std::size_t>(value.dim()), 1);
-    up[0] = value.size(0);
-    up[1] = spec.rank;
-    fresh.emplace_back(layer + ".lora_B.weight", at::zeros(up));
-    ++layers;
+    adapt(name.substr(0, name.size() - suffix.size()), value.sizes().vec());
   }
+  for (const auto& [layer, w] : to.all_quantised()) adapt(layer, {w.shape.out, w.shape.in});
   if (layers == 0) {
     std::string wanted;
     for (const std::string& t : spec.targets) wanted += (wanted.empty() ? "" : ", ") + t;

@@ -7,6 +7,7 @@
 #include "kernels/model/config_section.hpp"
 #include "kernels/model/image_processor.hpp"
 #include "kernels/model/model_config_check.hpp"
+#include "kernels/model/quantisation_section.hpp"
 #include "kernels/model/strict_json.hpp"
 #include "kernels/model/whole_file.hpp"
 
@@ -83,6 +84,7 @@ result<model_config> parse_model_config(std::string_view text, std::string_view 
                  std::string(origin) + ": model_type = " + shown(kind) + ": must be one of " + known_architectures()};
   }
   model_config config;
+  config.quantisation = read_quantisation(top);
   config.architecture = found->model_type;
   config.document = std::string(text);
   readable_sections readable;

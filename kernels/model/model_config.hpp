@@ -136,9 +136,19 @@ struct projector_config {
   FRESHET_FIELDS(kind, hidden_act, bias, vision_feature_layer, select, image_token_id)
 };
 
+/// "quantization_config": {"quant_method": "freshet", "bits": 8|4, "group_size": -1|32|64|128, "version": 1}
+/// (kernels/quant/packed_weight.hpp has the layout). Matrices of embedding and head may have 8 bits beside 4.
+struct quantisation_config {
+  int bits = 8;
+  std::int64_t group_size = -1;  ///< columns that share a scale; -1 = a whole row, with 8 bits
+  FRESHET_FIELDS(bits, group_size)
+};
+
 struct model_config {
   /// The file's model_type; empty for a configuration made in code: LLaVA, or its decoder's own.
   std::string architecture;
+  /// Present where matrices are in 8 or 4 bits.
+  std::optional<quantisation_config> quantisation;
   text_config text;
   /// Both or neither: absent for a bare decoder.
   std::optional<vision_config> vision;
@@ -155,7 +165,7 @@ struct model_config {
   }
   /// Image tokens that a whole image becomes in the decoder's sequence; 0 for a bare decoder.
   [[nodiscard]] std::int64_t image_tokens() const noexcept;
-  FRESHET_FIELDS(architecture, text, vision, projector)
+  FRESHET_FIELDS(architecture, quantisation, text, vision, projector)
 };
 
 /// Reads the text of a config.json. The error (errc::config) lists all problems, each with origin,

@@ -1,4 +1,5 @@
 #include "kernels/model/architecture.hpp"
+#include "kernels/model/quantisation_section.hpp"
 
 namespace freshet::model {
 
@@ -9,6 +10,7 @@ std::string to_json(const model_config& config) {
   const architecture& kind = architecture_of(config);
   if (!root.contains("architectures")) root["architectures"] = json::array({kind.class_name});
   root["model_type"] = kind.model_type;
+  put_quantisation(root, config.quantisation);
   kind.write(config, root);
   return root.dump(2) + "\n";
 }

@@ -37,13 +37,31 @@ at::Tensor parameters::find(const std::string& name) const {
 std::int64_t parameters::count_values() const {
   std::int64_t n = 0;
   for (const auto& item : items_) n += item.second.numel();
+  for (const auto& [layer, w] : quantised_) n += w.shape.out * w.shape.in - w.levels.numel() - w.scales.numel();
   return n;
 }
 
 parameters parameters::clone() const {
   parameters copy;
-  for (const auto& item : items_) copy.set(item.first, item.second.detach().clone());
+  copy.quantised_ = quantised_;
+  for (const auto& [name, value] : items_) {
+    const std::string layer = name.substr(0, name.rfind('.'));
+    const auto w = quantised_.find(layer);
+    const bool shared = w != quantised_.end() && (value.is_same(w->second.levels) || value.is_same(w->second.scales));
+    copy.set(name, shared ? value : value.detach().clone());
+  }
   return copy;
+}
+
+void parameters::set_quantised(const std::string& layer, quantised_weight value) {
+  set(layer + levels_suffix, value.levels);
+  set(layer + scales_suffix, value.scales);
+  quantised_.insert_or_assign(layer, std::move(value));
+}
+
+quantised_weight parameters::quantised(const std::string& layer) const {
+  const auto found = quantised_.find(layer);
+  return found == quantised_.end() ? quantised_weight() : found->second;
 }
 
 }  // namespace freshet::model

@@ -5,12 +5,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "kernels/base/result.hpp"
+#include "kernels/model/quantised_weight.hpp"
 
 namespace freshet::model {
 
@@ -27,13 +29,21 @@ class parameters {
   [[nodiscard]] at::Tensor find(const std::string& name) const;
 
   [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& all() const { return items_; }
+  /// Of a quantised matrix its weights are counted, not its bytes.
   [[nodiscard]] std::int64_t count_values() const;
-  /// An independent copy of all values.
+  /// An independent copy of all values; quantised matrices, which nobody writes, are shared.
   [[nodiscard]] parameters clone() const;
+
+  /// Puts `layer`.qweight and `layer`.scales where set() would put `layer`.weight.
+  void set_quantised(const std::string& layer, quantised_weight value);
+  /// The matrix of that layer, or an undefined one where the layer is not quantised.
+  [[nodiscard]] quantised_weight quantised(const std::string& layer) const;
+  [[nodiscard]] const std::map<std::string, quantised_weight>& all_quantised() const { return quantised_; }
 
  private:
   std::vector<std::pair<std::string, at::Tensor>> items_;
   std::unordered_map<std::string, std::size_t> index_;
+  std::map<std::string, quantised_weight> quantised_;
 };
 
 }  // namespace freshet::model

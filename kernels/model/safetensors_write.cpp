@@ -12,6 +12,11 @@ namespace freshet::model {
 namespace {
 
 constexpr std::size_t header_alignment = 8;
+constexpr std::size_t length_bytes = 8;
+// Quantised matrices are used where the file is mapped, by vectors of this size.
+constexpr std::size_t cache_line_bytes = 64;
+
+bool fills_lines(const named_tensor& t) { return !t.tensor.empty() && t.tensor.bytes() % cache_line_bytes == 0; }
 
 // A file that is ready but for its bytes: length and header, then the tensors in the order of the data.
 struct layout {
@@ -62,8 +67,10 @@ result<layout> lay_out(const std::vector<named_tensor>& tensors, const std::map<
   layout out;
   out.order.resize(tensors.size());
   std::iota(out.order.begin(), out.order.end(), std::size_t{0});
-  // Every item size divides the larger ones, so falling sizes keep all tensors aligned without a hole.
+  // What fills whole cache lines first: all of it then begins at one. Of the rest, every item size divides the
+  // larger ones, so falling sizes keep all tensors aligned without a hole.
   std::stable_sort(out.order.begin(), out.order.end(), [&](std::size_t a, std::size_t b) {
+    if (fills_lines(tensors[a]) != fills_lines(tensors[b])) return fills_lines(tensors[a]);
     return item_bytes(tensors[a].tensor.type()) > item_bytes(tensors[b].tensor.type());
   });
   std::vector<std::size_t> begin(tensors.size());
@@ -83,7 +90,9 @@ result<layout> lay_out(const std::vector<named_tensor>& tensors, const std::map<
     header += text;
   }
   header += '}';
-  header.append((header_alignment - header.size() % header_alignment) % header_alignment, ' ');
+  const bool any_lines = std::any_of(tensors.begin(), tensors.end(), fills_lines);
+  const std::size_t alignment = any_lines ? cache_line_bytes : header_alignment;
+  header.append((alignment - (length_bytes + header.size()) % alignment) % alignment, ' ');
   const auto header_bytes = static_cast<std::uint64_t>(header.size());
   out.prefix.resize(sizeof header_bytes);
   std::memcpy(out.prefix.data(), &header_bytes, sizeof header_bytes);

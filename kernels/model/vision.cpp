@@ -142,6 +142,17 @@ at::Tensor vision_tower::embed(const visual_input& in) const {
   return has_pre_norm_ ? pre_norm_(x) : x;
 }
 
+at::Tensor vision_tower::embed_alike(const visual_input& in) const {
+  const std::int64_t n = in.patches.size(0);
+  if (n == 1 || at::GradMode::is_enabled() || layers_.empty() || !layers_.front().q.quantised.defined()) return embed(in);
+  std::vector<at::Tensor> each;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto one = [&](const at::Tensor& t) { return t.defined() ? t.narrow(0, i, 1) : t; };
+    each.push_back(embed({one(in.patches), one(in.positions), one(in.valid)}));
+  }
+  return at::cat(each, 0);
+}
+
 at::Tensor vision_tower::run(const encoder_layer& l, const at::Tensor& x, const at::Tensor& bias) const {
   const std::int64_t heads = config_.num_attention_heads;
   const auto split = [&](const at::Tensor& t) {
@@ -167,7 +178,7 @@ at::Tensor vision_tower::hidden(const visual_input& in, std::int64_t layer) cons
     if (config_.class_token) valid = at::cat({at::ones({valid.size(0), 1}, valid.options()), valid}, 1);
     bias = additive_mask(valid).unsqueeze(1).unsqueeze(1);
   }
-  at::Tensor x = embed(in);
+  at::Tensor x = embed_alike(in);
   for (std::int64_t i = 0; i < stop; ++i) x = run(layers_[static_cast<std::size_t>(i)], x, bias);
   return x;
 }

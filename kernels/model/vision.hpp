@@ -51,6 +51,9 @@ class vision_tower {
     linear q, k, v, out, fc1, fc2;
   };
   [[nodiscard]] at::Tensor embed(const visual_input& in) const;
+  /// embed(), over a quantised base picture by picture where no gradient is kept: convolutions and BLAS round
+  /// differently for other numbers of pictures, and cloud and device must not.
+  [[nodiscard]] at::Tensor embed_alike(const visual_input& in) const;
   [[nodiscard]] at::Tensor through_stem(const visual_input& in) const;
   [[nodiscard]] at::Tensor run(const encoder_layer& l, const at::Tensor& x, const at::Tensor& bias) const;
 

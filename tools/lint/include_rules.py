@@ -21,8 +21,8 @@ LAYERS = {
     "kernels/delta/": BASE + ["kernels/delta/"],
     "kernels/rollout/": BASE + ["kernels/rollout/"],
     "kernels/scenes/": BASE + ["kernels/scenes/"],
-    "kernels/model/": BASE + ["kernels/model/"],
-    "kernels/quant/": BASE + ["kernels/model/", "kernels/quant/"],
+    "kernels/quant/": BASE + ["kernels/quant/"],
+    "kernels/model/": BASE + ["kernels/quant/", "kernels/model/"],
     "kernels/distill/": BASE + ["kernels/model/", "kernels/scenes/", "kernels/distill/"],
     "config/": CONFIG,
     "topology/": TOPOLOGY,
@@ -56,7 +56,7 @@ LIBRARIES = [
 ]
 TORCH = re.compile(r"(ATen|torch|c10)/")
 NO_TORCH = ["topology/", "config/", "kernels/base/", "kernels/uncertainty/", "kernels/delta/", "kernels/rollout/",
-            "kernels/scenes/"]
+            "kernels/quant/", "kernels/scenes/"]
 TORCH_IN_HEADERS = "ATen/core/Tensor.h"
 
 # Tokens, looked for outside of comments and texts.

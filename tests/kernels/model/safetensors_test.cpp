@@ -168,6 +168,20 @@ TEST(safetensors_test, the_bytes_are_fixed) {
   EXPECT_EQ(std::string(encoded->begin(), encoded->end()), expected);
 }
 
+TEST(safetensors_test, what_fills_cache_lines_begins_at_one) {
+  rng random(4);
+  const auto encoded = encode_safetensors({{"a", random_tensor(dtype::f32, {3}, random)},
+                                           {"b", random_tensor(dtype::u8, {128}, random)},
+                                           {"c", random_tensor(dtype::i64, {1}, random)},
+                                           {"d", random_tensor(dtype::f32, {48}, random)}});
+  ASSERT_TRUE(encoded.ok());
+  std::uint64_t header = 0;
+  std::memcpy(&header, encoded->data(), sizeof header);
+  const auto file = parsed(std::string(encoded->begin(), encoded->end()));
+  ASSERT_TRUE(file.ok()) << file.err().text();
+  for (const char* name : {"b", "d"}) EXPECT_EQ((8 + header + file->find(name)->begin) % 64, 0U) << name;
+}
+
 TEST(safetensors_test, a_file_of_no_tensors_is_a_file) {
   const auto encoded = encode_safetensors({});
   ASSERT_TRUE(encoded.ok());

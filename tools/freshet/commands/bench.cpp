@@ -6,10 +6,11 @@
 namespace freshet::cli {
 
 void add_bench(CLI::App& app, action& chosen) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure: adaptation, kernels, links");
+  CLI::App* bench = app.add_subcommand("bench", "Measure: adaptation, kernels, models, links");
   bench->require_subcommand(1);
   add_bench_adapt(*bench, chosen);
   add_bench_kernels(*bench, chosen);
+  add_bench_model(*bench, chosen);
   add_bench_wire(*bench, chosen);
 }
 

@@ -11,6 +11,7 @@ void add_models(CLI::App& app, action& chosen) {
   add_models_inspect(*models, chosen);
   add_models_random(*models, chosen);
   add_models_export(*models, chosen);
+  add_models_quantize(*models, chosen);
 }
 
 }  // namespace freshet::cli

@@ -8,5 +8,6 @@ namespace freshet::cli {
 void add_models_inspect(CLI::App& models, action& chosen);
 void add_models_random(CLI::App& models, action& chosen);
 void add_models_export(CLI::App& models, action& chosen);
+void add_models_quantize(CLI::App& models, action& chosen);
 
 }  // namespace freshet::cli

@@ -1,0 +1,31 @@
+// Quantised matrices of a checkpoint: for a parameter X.weight of a configuration, the tensors X.qweight and
+// X.scales of its files. Internal to kernels/model.
+// Thread contract: free functions without state.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/base/result.hpp"
+#include "kernels/model/checkpoint.hpp"
+#include "kernels/model/key_spelling.hpp"
+#include "kernels/model/model_config.hpp"
+#include "kernels/model/parameters.hpp"
+
+namespace freshet::model {
+
+/// Whether the files hold X.qweight instead of `parameter` = X.weight.
+[[nodiscard]] bool is_quantised_in(const checkpoint& files, const key_spelling& spelling, const std::string& parameter);
+
+/// Levels and scales of `parameter`, as the files call them.
+[[nodiscard]] std::array<std::string, 2> quantised_names(const key_spelling& spelling, const std::string& parameter);
+
+/// Takes the matrix [out, in] = `shape` into `to`, in place of the file where its alignment allows.
+/// Errors name file and layer: not_found for absent scales, shape_mismatch, corrupt for a scale that is not
+/// finite, and unsupported where bits or group are not those of the configuration.
+result<void> take_quantised(const checkpoint& files, const key_spelling& spelling, const std::string& parameter,
+                            const std::vector<std::int64_t>& shape, const quantisation_config& config, parameters& to);
+
+}  // namespace freshet::model
