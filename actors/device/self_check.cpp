@@ -28,7 +28,7 @@ result<self_check> self_check::load(const std::filesystem::path& model, const se
   FRESHET_ENSURE(options.clock != nullptr, "a self-test with questions needs a clock");
   FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(model));
   FRESHET_TRY_ASSIGN(const auto words, model::load_tokenizer(model));
-  FRESHET_TRY_ASSIGN(const auto all, distill::load_rehearsal(model, *config.vision, *words));
+  FRESHET_TRY_ASSIGN(const auto all, distill::load_rehearsal(model, *config.vision, *words, distill::rehearsal_part::held_out));
   const std::size_t count = std::min<std::size_t>(options.questions, all.size());
   for (std::size_t i = 0; i < count; ++i) {
     // Spread over the set: neighbours are questions about one picture.
