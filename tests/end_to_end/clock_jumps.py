@@ -20,7 +20,7 @@ import daemon_books  # noqa: E402: the folder of support stands in no package
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOUR = 3600
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 
 class Daemon:
