@@ -349,8 +349,9 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         // Same vocabulary, same ids: then the teacher's logits can be distilled word by word.
         o.labelling.shared_vocabulary = teacher.words->vocab_size() == student.base.words->vocab_size();
       }
-      FRESHET_TRY_ASSIGN(const auto rehearsal, distill::load_rehearsal(s.student, *student.base.net->config().vision,
-                                                                       *student.base.words));
+      FRESHET_TRY_ASSIGN(const auto rehearsal,
+                         distill::load_rehearsal(s.student, *student.base.net->config().vision, *student.base.words,
+                                                 distill::rehearsal_part::rehearsed));
       const distill::learner_options learning = learner_options_of(s);
       const bool wanted = s.source_logits && s.terms.logit_kd > 0 && s.source_replay_share > 0;
       const std::size_t own_logits = wanted ? teaching.top_k_logits : 0;

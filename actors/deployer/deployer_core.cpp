@@ -4,6 +4,7 @@
 #include "actors/deployer/rollout_view.hpp"
 #include "actors/operator_question.hpp"
 #include "actors/refusal.hpp"
+#include "actors/workspace.hpp"
 
 #include <algorithm>
 #include <map>
@@ -66,7 +67,7 @@ class deployer_core final : public role_core {
  public:
   deployer_core(deployer_options options, std::optional<rollout_state> state)
       : options_(std::move(options)),
-        store_({options_.parts, options_.line, options_.base, options_.history_versions}),
+        store_({options_.parts, options_.line, options_.base, options_.history_versions, options_.state_dir}),
         rollout_(options_.rollout),
         state_(std::move(state)),
         slots_(options_.transfers) {}
@@ -224,15 +225,45 @@ class deployer_core final : public role_core {
     for (auto it = memory.pins.begin(); it != memory.pins.end();)
       it = held(it->second) ? std::next(it) : memory.pins.erase(it);
     rollout_ = rollout_machine(options_.rollout, std::move(memory), now);
+    restore_chain(out);
     if (rollout_.knows_good())
       out.log(log_level::info, "goes on with version " + std::to_string(rollout_.good().number.value) +
                                    " as the good one, " + name(rollout_.step()));
   }
 
+  // So that devices go on along the chain, which costs a fraction of a snapshot.
+  void restore_chain(outbox& out) {
+    for (const error& fault :
+         state_->load_chain([this](const host_tensor& artefact) { return store_.hold_step(artefact); }))
+      state_fault(fault, out);
+    if (!store_.last_step()) return;
+    const version_place end{store_.last_step()->next, store_.last_step()->result};
+    // It may be newer than all that devices are to have; what comes next is built on it.
+    if (store_.values_of(end) == nullptr) {
+      const auto values = state_->values_of(end);
+      if (!values || !store_.hold(end, *values)) return;
+    }
+    store_.go_on_from(end);
+  }
+
   void keep(outbox& out) {
     if (!state_) return;
-    const auto ok = state_->save(rollout_.memory(), rollout_.needed(),
-                                 [this](const version_place& v) { return store_.values_of(v); });
+    auto needed = rollout_.needed();
+    if (store_.newest()) needed.insert(*store_.newest());
+    std::vector<version_place> large;
+    for (const version_place& v : needed) {
+      const host_tensor* values = store_.values_of(v);
+      if (values != nullptr && values->bytes() > memory_up_to_bytes && v.number != version{0} && !state_->has_saved(v))
+        large.push_back(v);
+    }
+    const auto ok = state_->save(
+        rollout_.memory(), needed, [this](const version_place& v) { return store_.values_of(v); }, store_.chain());
+    // They are on the disk now, and need no memory.
+    for (const version_place& v : large) {
+      if (!ok) break;
+      auto there = state_->values_of(v);
+      if (there) store_.put_down(v, std::move(*there));
+    }
     if (!ok) state_fault(ok.err(), out);
   }
 

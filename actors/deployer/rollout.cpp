@@ -18,6 +18,9 @@ constexpr std::size_t most_since_good = 4096;
 constexpr std::size_t most_news = 64;
 /// Before and after are days apart in weather: only a loss that no weather makes within a domain counts.
 constexpr double least_margin_while_watching = 0.15;
+/// For the same reason nobody is called slow there before all words of an evidence_time say so, and by
+/// this many times the factor.
+constexpr double slow_factors_while_watching = 2;
 /// In a large wave this share of the devices may refuse a version for reasons of their own.
 constexpr std::size_t one_refusal_in = 50;
 constexpr double death_chance = 0.01;
@@ -34,6 +37,25 @@ double median(std::vector<double> all) {
   const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
   std::nth_element(all.begin(), middle, all.end());
   return *middle;
+}
+
+std::string times(double x) {
+  return std::to_string(std::lround(x * 10) / 10) + "." + std::to_string(std::lround(x * 10) % 10);
+}
+
+// How many times slower than before; 0 where nothing was measured.
+double ms_ratio(const device_word& now, const device_word& before) {
+  return now.answer_ms > 0 && before.answer_ms > 0 ? now.answer_ms / before.answer_ms : 0;
+}
+double rate_ratio(const device_word& now, const device_word& before) {
+  return now.answers_per_second > 0 && before.answers_per_second > 0
+             ? before.answers_per_second / now.answers_per_second
+             : 0;
+}
+
+std::string said_of_pace(double ms, double rate, double factor) {
+  return ms > factor ? "takes " + times(ms) + " times as long for an answer"
+                     : "gives " + times(rate) + " times fewer answers a second";
 }
 
 gates::agreement_options options_of(const rollout_options& o, rollout_step step) {
@@ -150,6 +172,7 @@ void rollout_machine::heard(device_id device, const device_word& word, time_poin
   seen_device& d = devices_[device];
   d.word = word;
   d.heard = now;
+  watch_pace(d, now);
   if (step_ == rollout_step::returning && is_bad(word.active)) returning_.insert(device);
 }
 
@@ -243,7 +266,7 @@ void rollout_machine::enter(rollout_step step, time_point now) {
   since_ = now;
   gate_ = gates::agreement_gate(options_of(options_, step));
   for (auto& [id, d] : devices_)
-    if (d.word.active != *trial_) d.before = d.word;
+    if (d.word.active != *trial_ && !(step == rollout_step::watching && d.slow_since)) d.before = d.word;
 }
 
 void rollout_machine::begin(time_point now) {
@@ -394,16 +417,15 @@ std::optional<std::string> rollout_machine::deaths(time_point now) const {
 }
 
 std::optional<std::string> rollout_machine::slowness(time_point now) const {
-  if (step_ == rollout_step::watching || now - since_ < options_.evidence_time) return std::nullopt;
+  if (step_ == rollout_step::watching) return slowness_while_watching(now, options_.evidence_time);
+  if (now - since_ < options_.evidence_time) return std::nullopt;
   std::vector<double> trial_ms, control_ms, trial_rate, control_rate;
   for (const auto& [id, d] : devices_) {
     if (!is_alive(d, now)) continue;
     const bool member = members_.count(id) != 0;
     if (member && d.word.active != *trial_) continue;
-    if (d.word.answer_ms > 0 && d.before.answer_ms > 0)
-      (member ? trial_ms : control_ms).push_back(d.word.answer_ms / d.before.answer_ms);
-    if (d.word.answers_per_second > 0 && d.before.answers_per_second > 0)
-      (member ? trial_rate : control_rate).push_back(d.before.answers_per_second / d.word.answers_per_second);
+    if (const double ms = ms_ratio(d.word, d.before); ms > 0) (member ? trial_ms : control_ms).push_back(ms);
+    if (const double rate = rate_ratio(d.word, d.before); rate > 0) (member ? trial_rate : control_rate).push_back(rate);
   }
   const auto slower = [&](const std::vector<double>& trial, const std::vector<double>& control) {
     if (trial.empty()) return 0.0;
@@ -411,12 +433,36 @@ std::optional<std::string> rollout_machine::slowness(time_point now) const {
   };
   const double ms = slower(trial_ms, control_ms);
   const double rate = slower(trial_rate, control_rate);
-  const auto times = [](double x) {
-    return std::to_string(std::lround(x * 10) / 10) + "." + std::to_string(std::lround(x * 10) % 10);
-  };
-  if (ms > options_.slow_factor) return "takes " + times(ms) + " times as long for an answer";
-  if (rate > options_.slow_factor) return "gives " + times(rate) + " times fewer answers a second";
+  if (std::max(ms, rate) > options_.slow_factor) return said_of_pace(ms, rate, options_.slow_factor);
   return std::nullopt;
+}
+
+void rollout_machine::watch_pace(seen_device& d, time_point now) const {
+  const bool on_watched = step_ == rollout_step::watching &&
+                          std::find(since_good_.begin(), since_good_.end(), d.word.active) != since_good_.end();
+  const double slower = std::max(ms_ratio(d.word, d.before), rate_ratio(d.word, d.before));
+  if (!on_watched || slower <= slow_factors_while_watching * options_.slow_factor) {
+    d.slow_since.reset();
+  } else if (!d.slow_since) {
+    d.slow_since = now;
+  }
+}
+
+std::optional<std::string> rollout_machine::slowness_while_watching(time_point now, duration at_least) const {
+  std::vector<double> ms, rate;
+  std::size_t measured = 0;
+  for (const auto& [id, d] : devices_) {
+    if (!is_alive(d, now) || d.word.active == good_.front()) continue;
+    const double slower_ms = ms_ratio(d.word, d.before);
+    const double slower_rate = rate_ratio(d.word, d.before);
+    measured += slower_ms > 0 || slower_rate > 0 ? 1 : 0;
+    if (!d.slow_since || now - *d.slow_since < at_least) continue;
+    ms.push_back(slower_ms);
+    rate.push_back(slower_rate);
+  }
+  // Most of them: one alone may have a fault of its own.
+  if (2 * ms.size() <= measured) return std::nullopt;
+  return said_of_pace(median(ms), median(rate), slow_factors_while_watching * options_.slow_factor) + " than before";
 }
 
 std::optional<std::string> rollout_machine::harm(time_point now) const {
@@ -453,7 +499,8 @@ bool rollout_machine::judge(time_point now) {
   const auto suspected = options_.gate ? gate_.suspicion() : std::nullopt;
   bool enough = !options_.gate;
   if (options_.gate && watching) {
-    enough = gate_.total(gates::side::trial).asked >= options_.agreement.samples && !suspected;
+    enough = gate_.total(gates::side::trial).asked >= options_.agreement.samples && !suspected &&
+             !slowness_while_watching(now, duration::zero());
   } else if (options_.gate) {
     enough = gate_.found() == gates::finding::enough;
   }

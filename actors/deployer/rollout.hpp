@@ -146,6 +146,7 @@ class rollout_machine {
     device_word word;
     time_point heard;
     device_word before;  ///< when the wave began
+    std::optional<time_point> slow_since;  ///< while watching: every word since then was much slower than before
     std::string domain;  ///< of its last probe
   };
 
@@ -160,6 +161,8 @@ class rollout_machine {
   [[nodiscard]] std::optional<std::string> refusals() const;
   [[nodiscard]] std::optional<std::string> deaths(time_point now) const;
   [[nodiscard]] std::optional<std::string> slowness(time_point now) const;
+  [[nodiscard]] std::optional<std::string> slowness_while_watching(time_point now, duration at_least) const;
+  void watch_pace(seen_device& d, time_point now) const;
   [[nodiscard]] bool is_alive(const seen_device& d, time_point now) const;
   [[nodiscard]] std::vector<device_id> alive(time_point now) const;
   [[nodiscard]] std::size_t canaries_of(std::size_t fleet) const;

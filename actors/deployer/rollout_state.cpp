@@ -1,5 +1,7 @@
 #include "actors/deployer/rollout_state.hpp"
 
+#include "actors/offer_content.hpp"
+#include "actors/workspace.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/whole_file.hpp"
 
@@ -19,6 +21,15 @@ constexpr std::size_t most_record_bytes = std::size_t{16} << 20;
 constexpr const char* record_name = "rollout.json";
 constexpr const char* version_prefix = "version-";
 constexpr const char* version_suffix = ".safetensors";
+constexpr const char* update_prefix = "update-";
+constexpr const char* update_suffix = ".artefact";
+constexpr std::size_t most_update_bytes = std::size_t{1} << 30;
+
+bool begins(const std::string& text, const std::string& with) { return text.compare(0, with.size(), with) == 0; }
+
+std::string place_text(const version_place& what) {
+  return std::to_string(what.number.value) + "-" + std::to_string(what.hash.value);
+}
 
 // As text: JSON readers lose the last bits of large numbers.
 json json_of(const version_place& v) { return json::array({v.number.value, std::to_string(v.hash.value)}); }
@@ -36,6 +47,21 @@ result<version_place> place_in(const json& j) {
     return error{errc::corrupt, j.dump() + " is no version"};
   FRESHET_TRY_ASSIGN(const std::uint64_t hash, number_in(j[1].get<std::string>()));
   return version_place{version(j[0].get<std::uint64_t>()), content_hash(hash)};
+}
+
+/// What the update in a file of this name leads to.
+std::optional<version_place> update_in(const std::string& file) {
+  const std::string prefix = update_prefix;
+  const std::string suffix = update_suffix;
+  if (!begins(file, prefix) || file.size() < prefix.size() + suffix.size()) return std::nullopt;
+  if (file.compare(file.size() - suffix.size(), suffix.size(), suffix) != 0) return std::nullopt;
+  const std::string middle = file.substr(prefix.size(), file.size() - prefix.size() - suffix.size());
+  const std::size_t dash = middle.find('-');
+  if (dash == std::string::npos) return std::nullopt;
+  const auto number = number_in(middle.substr(0, dash));
+  const auto hash = number_in(middle.substr(dash + 1));
+  if (!number || !hash) return std::nullopt;
+  return version_place{version(*number), content_hash(*hash)};
 }
 
 json record_of(const rollout_memory& m, content_hash line) {
@@ -109,8 +135,11 @@ result<rollout_state> rollout_state::open(std::filesystem::path folder, content_
 }
 
 std::filesystem::path rollout_state::file_of(const version_place& what) const {
-  return folder_ /
-         (version_prefix + std::to_string(what.number.value) + "-" + std::to_string(what.hash.value) + version_suffix);
+  return folder_ / (version_prefix + place_text(what) + version_suffix);
+}
+
+std::filesystem::path rollout_state::update_file_of(const version_place& what) const {
+  return folder_ / (update_prefix + place_text(what) + update_suffix);
 }
 
 result<std::optional<rollout_memory>> rollout_state::load() {
@@ -137,12 +166,55 @@ result<host_tensor> rollout_state::values_of(const version_place& what) const {
   FRESHET_TRY_ASSIGN(const model::safetensors_file file, model::safetensors_file::open(file_of(what)));
   FRESHET_TRY_ASSIGN(const host_tensor mapped, file.get("values"));
   if (mapped.type() != dtype::f32) return error{errc::corrupt, file_of(what).string() + ": values that are no f32"};
-  // A copy: the file goes while the values live on.
-  return host_tensor::copy_of(dtype::f32, {static_cast<std::int64_t>(mapped.items())}, mapped.as<float>());
+  // The file goes while the values live on: what is mapped stays.
+  return settled(mapped);
+}
+
+std::vector<error> rollout_state::load_chain(const std::function<result<void>(const host_tensor&)>& take) {
+  std::vector<error> faults;
+  std::map<version_place, std::filesystem::path> found;  // by number: in the order of their coming
+  std::error_code problem;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, problem)) {
+    if (const auto what = update_in(entry.path().filename().string())) found.emplace(*what, entry.path());
+  }
+  if (problem) faults.push_back({errc::io, folder_.string() + ": cannot be listed (" + problem.message() + ")"});
+  for (const auto& [what, path] : found) {
+    auto text = model::read_whole_file(path, most_update_bytes);
+    host_tensor bytes;
+    result<void> taken;
+    if (!text) {
+      taken = text.err();
+    } else {
+      bytes = host_tensor::copy_of(dtype::u8, {static_cast<std::int64_t>(text->size())}, text->data());
+      taken = take(bytes);
+    }
+    if (taken) {
+      updates_[what] = hash_content(bytes.data(), bytes.bytes());
+      continue;
+    }
+    faults.push_back({taken.err().code, path.string() + ": " + taken.err().context});
+    std::filesystem::rename(path, path.string() + ".faulty", problem);
+  }
+  return faults;
+}
+
+result<void> rollout_state::save_chain(const std::deque<artefact_ref>& chain) {
+  std::map<version_place, content_hash> now;
+  for (const artefact_ref& step : chain) {
+    const version_place what{step->next, step->result};
+    now[what] = step->content;
+    const auto there = updates_.find(what);
+    if (there != updates_.end() && there->second == step->content) continue;
+    FRESHET_TRY(model::write_whole_file(update_file_of(what), {{step->bytes.data(), step->bytes.bytes()}}));
+    updates_[what] = step->content;
+  }
+  updates_ = std::move(now);
+  return {};
 }
 
 result<void> rollout_state::save(const rollout_memory& what, const std::set<version_place>& needed,
-                                 const std::function<const host_tensor*(const version_place&)>& values) {
+                                 const std::function<const host_tensor*(const version_place&)>& values,
+                                 const std::deque<artefact_ref>& chain) {
   for (const version_place& v : needed) {
     if (v.number == version{0} || kept_.count(v) != 0) continue;
     const host_tensor* now = values(v);
@@ -150,19 +222,25 @@ result<void> rollout_state::save(const rollout_memory& what, const std::set<vers
     FRESHET_TRY(model::write_safetensors(file_of(v), {{"values", *now}}, {{"line", std::to_string(line_.value)}}));
     kept_.insert(v);
   }
+  FRESHET_TRY(save_chain(chain));
   FRESHET_TRY(model::write_whole_file(
       folder_ / record_name, record_of(what, line_).dump(1, ' ', false, json::error_handler_t::replace) + "\n"));
   for (auto it = kept_.begin(); it != kept_.end();) it = needed.count(*it) == 0 ? kept_.erase(it) : std::next(it);
-  // What a former life left too.
+  remove_others();
+  return {};
+}
+
+// What a former life left too.
+void rollout_state::remove_others() const {
+  std::set<std::filesystem::path> wanted;
+  for (const version_place& v : kept_) wanted.insert(file_of(v));
+  for (const auto& [what, content] : updates_) wanted.insert(update_file_of(what));
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
     const std::string file = entry.path().filename().string();
-    if (file.compare(0, std::string(version_prefix).size(), version_prefix) != 0) continue;
-    bool wanted = false;
-    for (const version_place& v : kept_) wanted = wanted || file_of(v) == entry.path();
-    if (!wanted) std::filesystem::remove(entry.path(), ignored);
+    const bool ours = begins(file, version_prefix) || begins(file, update_prefix);
+    if (ours && wanted.count(entry.path()) == 0) std::filesystem::remove(entry.path(), ignored);
   }
-  return {};
 }
 
 }  // namespace freshet::actors

@@ -1,9 +1,12 @@
 #include "actors/deployer/version_store.hpp"
 
 #include "actors/offer_content.hpp"
+#include "actors/workspace.hpp"
 #include "kernels/delta/refresh.hpp"
 #include "kernels/delta/signed_artefact.hpp"
+#include "kernels/delta/update.hpp"
 
+#include <cstring>
 #include <utility>
 
 namespace freshet::actors {
@@ -19,11 +22,6 @@ artefact_ref store(const delta::artefact& made, host_tensor bytes) {
   out->content = hash_content(bytes.data(), bytes.bytes());
   out->bytes = std::move(bytes);
   return out;
-}
-
-std::vector<float> copy_of(const host_tensor& values) {
-  const float* first = values.as<float>();
-  return {first, first + values.items()};
 }
 
 std::string name_of(const version_place& what) { return "version " + std::to_string(what.number.value); }
@@ -42,8 +40,9 @@ result<version_store::checked_step> version_store::check_step(const topology::ve
   if (committed.artefact.type() != dtype::u8) return error{errc::corrupt, "an update of other items than bytes"};
   delta::artefact_limits limits;
   limits.payload_bytes = committed.artefact.bytes();
-  FRESHET_TRY_ASSIGN(delta::artefact made,
-                     delta::decode_artefact({committed.artefact.data(), committed.artefact.bytes()}, limits));
+  FRESHET_TRY_ASSIGN(delta::artefact_view seen,
+                     delta::view_artefact({committed.artefact.data(), committed.artefact.bytes()}, limits));
+  delta::artefact& made = seen.head;
   if (made.kind != delta::artefact_kind::chain || made.made != committed.next) {
     return error{errc::corrupt, "an update that leads to version " + std::to_string(made.made.value)};
   }
@@ -51,11 +50,12 @@ result<version_store::checked_step> version_store::check_step(const topology::ve
   const place base{made.base, made.base_hash};
   const host_tensor* from = values_of(base);
   if (from == nullptr) return error{errc::wrong_base, "an update of " + name_of(base) + ", which is not held here"};
-  std::vector<float> values = copy_of(*from);
-  FRESHET_TRY(delta::apply_artefact(made, settings_.parts, settings_.line, base.number, values));
+  FRESHET_TRY_ASSIGN(const workspace values, workspace::of(from->bytes(), settings_.scratch));
+  std::memcpy(values.data(), from->data(), from->bytes());
+  FRESHET_TRY(delta::apply_artefact_in_place(seen, settings_.parts, settings_.line, base.number,
+                                             reinterpret_cast<float*>(values.data())));
   FRESHET_TRY_ASSIGN(host_tensor bytes, sealed(committed.artefact));
   artefact_ref step = store(made, std::move(bytes));
-  made.payload.clear();
   return checked_step{std::move(step), std::move(made)};
 }
 
@@ -85,7 +85,7 @@ result<version_store::news> version_store::commit(const topology::version_commit
     chain_.push_back(std::move(checked->step));
     label = std::move(checked->label);
     while (chain_.size() > settings_.history) chain_.pop_front();
-  } else if (newest_ && held_.count(next) != 0) {
+  } else if ((newest_ || !chain_.empty()) && held_.count(next) != 0) {
     // Back to a version that is held: what leads to it still does.
   } else {
     // The first word of a distiller that begins at version 0 is no break.
@@ -104,6 +104,34 @@ result<void> version_store::hold(const place& what, const host_tensor& values) {
   FRESHET_TRY(check_values(what, values));
   held_[what].values = values;
   return {};
+}
+
+result<void> version_store::hold_step(const host_tensor& artefact) {
+  FRESHET_ENSURE(artefact.type() == dtype::u8, "an artefact is bytes");
+  delta::artefact_limits limits;
+  limits.payload_bytes = artefact.bytes();
+  FRESHET_TRY_ASSIGN(delta::artefact_view seen, delta::view_artefact({artefact.data(), artefact.bytes()}, limits));
+  delta::artefact& made = seen.head;
+  if (made.kind != delta::artefact_kind::chain || made.line != settings_.line) {
+    return {errc::wrong_base, "no update of line " + std::to_string(settings_.line.value)};
+  }
+  FRESHET_TRY_ASSIGN(host_tensor bytes, sealed(artefact));
+  chain_.push_back(store(made, std::move(bytes)));
+  while (chain_.size() > settings_.history) chain_.pop_front();
+  const place end{made.made, made.result_hash};
+  if (const auto it = held_.find(end); it != held_.end()) it->second.label = std::move(made);
+  return {};
+}
+
+void version_store::go_on_from(const place& what) {
+  FRESHET_ENSURE(held_.count(what) != 0, "a version that is held");
+  newest_ = what;
+}
+
+void version_store::put_down(const place& what, host_tensor values) {
+  const auto it = held_.find(what);
+  FRESHET_ENSURE(it != held_.end() && it->second.values.items() == values.items(), "values of a version that is held");
+  it->second.values = std::move(values);
 }
 
 void version_store::retain(const std::set<place>& needed) {
@@ -144,12 +172,23 @@ result<void> version_store::make_snapshot(const place& what) {
   delta::artefact label = it->second.label;
   label.line = settings_.line;
   label.signature.clear();
+  const host_tensor& values = it->second.values;
   FRESHET_TRY_ASSIGN(const delta::artefact made,
-                     delta::make_snapshot(settings_.parts, copy_of(settings_.base), copy_of(it->second.values),
-                                          what.number, std::move(label)));
-  FRESHET_TRY_ASSIGN(auto bytes, delta::encode_artefact(made));
-  FRESHET_TRY_ASSIGN(host_tensor travelling, sealed(host_tensor::of(std::move(bytes))));
-  it->second.snapshot = store(made, std::move(travelling));
+                     delta::describe_snapshot(settings_.parts, settings_.base.as<float>(), values.as<float>(),
+                                              what.number, std::move(label)));
+  FRESHET_TRY_ASSIGN(written_bytes out, written_bytes::begin(values.bytes(), settings_.scratch));
+  FRESHET_TRY_ASSIGN(auto head, delta::artefact_head(made, 0));
+  FRESHET_TRY(out.append(head));
+  FRESHET_TRY(delta::encode_exact_update(settings_.base.as<float>(), values.as<float>(), settings_.parts,
+                                         [&](delta::byte_view piece) { return out.append(piece); }));
+  // Now its length is known.
+  const std::size_t head_bytes = head.size();
+  FRESHET_TRY_ASSIGN(head, delta::artefact_head(made, out.bytes() - head_bytes));
+  FRESHET_TRY(out.overwrite(0, head));
+  FRESHET_TRY_ASSIGN(const delta::byte_view region, out.view());
+  FRESHET_TRY(out.append(signer_ ? delta::signed_tail(region, *signer_) : delta::artefact_tail(region, {})));
+  FRESHET_TRY_ASSIGN(host_tensor bytes, out.take());
+  it->second.snapshot = store(made, std::move(bytes));
   return {};
 }
 

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,6 +44,7 @@ class version_store {
     content_hash line;
     host_tensor base;  ///< f32 [N] values of version 0
     std::size_t history = 32;
+    std::filesystem::path scratch;  ///< for what is large while it is made and offered; empty: memory
   };
   using place = version_place;
   /// A way along the chain.
@@ -64,6 +66,12 @@ class version_store {
   [[nodiscard]] const std::string& jump_reason() const noexcept { return jump_reason_; }
   /// Takes a version that a former life kept.
   result<void> hold(const place& what, const host_tensor& values);
+  /// Takes an update that a former life kept, in the order of their coming; before the first commit.
+  result<void> hold_step(const host_tensor& artefact);
+  /// A held version was the newest in the former life: what comes next is built on it.
+  void go_on_from(const place& what);
+  /// The same values, lying elsewhere: on the disk, say.
+  void put_down(const place& what, host_tensor values);
   /// Forgets the values of all versions but these, the newest, and version 0.
   void retain(const std::set<place>& needed);
 
@@ -76,6 +84,8 @@ class version_store {
   [[nodiscard]] artefact_ref snapshot_of(const place& what) const;
   result<void> make_snapshot(const place& what);
 
+  /// All updates, in the order of their coming.
+  [[nodiscard]] const std::deque<artefact_ref>& chain() const noexcept { return chain_; }
   /// The update that led to newest(); null after a jump.
   [[nodiscard]] artefact_ref last_step() const { return chain_.empty() ? nullptr : chain_.back(); }
   [[nodiscard]] std::size_t steps() const noexcept { return chain_.size(); }

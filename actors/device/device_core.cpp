@@ -30,6 +30,7 @@ constexpr std::size_t most_paces = 4;
 constexpr std::uint32_t most_samples_a_tick = 1U << 20;
 constexpr std::uint64_t least_positions_reserved = 256;
 constexpr std::size_t most_logged_refusals = 256;
+constexpr std::uint64_t most_artefact_bytes_on_disk = std::uint64_t{4} << 30;
 
 class device_core final : public role_core {
  public:
@@ -171,6 +172,8 @@ class device_core final : public role_core {
     o.line = student.line();
     o.base = student.base_values();
     o.trusted = options_.trusted;
+    o.scratch = options_.state_dir;
+    if (state_) o.max_artefact_bytes = most_artefact_bytes_on_disk;
     receiver_.emplace(std::move(o), active, number);
     if (sane.size() > 1) receiver_->restore_previous(std::move(sane[1]));
     if (state_) out.log(log_level::info, "begins with version " + std::to_string(number.value));

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "actors/workspace.hpp"
 #include "kernels/base/fault_point.hpp"
 #include "kernels/delta/layout.hpp"
 #include "kernels/model/safetensors.hpp"
@@ -73,9 +74,8 @@ result<kept_version> device_state::read(const std::filesystem::path& path) const
                                            std::string(name(mapped.type())) + "; " + std::to_string(values_) +
                                            " of f32 are right"};
   }
-  // A copy: the file is replaced while the values live on.
-  kept_version out{version{number}, content_hash{hash},
-                   host_tensor::copy_of(dtype::f32, {static_cast<std::int64_t>(values_)}, mapped.as<float>())};
+  // The file is replaced by another one, never written again: what is mapped stays.
+  kept_version out{version{number}, content_hash{hash}, settled(mapped)};
   if (delta::hash_values(out.values.as<float>(), values_) != out.hash) {
     return error{errc::hash_mismatch, path.string() + ": values"};
   }

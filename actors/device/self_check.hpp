@@ -1,5 +1,5 @@
-// What a device asks of a version before it answers with it, besides finite numbers: the questions of the
-// student's rehearsal set, answered about as well and as fast as by the version that is active. Both are asked
+// What a device asks of a version before it answers with it, besides finite numbers: questions of the student's
+// rehearsal set that nobody trains on, answered about as well and as fast as by the version that is active. Both are asked
 // in the same minute, so that a busy machine is not taken for a slow version.
 // Thread contract: one owner.
 #pragma once

@@ -125,9 +125,11 @@ void update_receiver::consider(const artefact_offer& offer, time_point now, outb
 }
 
 void update_receiver::begin(const artefact_offer& offer, unsigned attempt, time_point now, outbox& out) {
+  auto room = workspace::of(static_cast<std::size_t>(offer.bytes), options_.scratch);
+  if (!room) return refuse_artefact(offer.artefact, name_of_offer(offer) + ": " + room.err().text(), now);
   transfer fresh;
   fresh.offer = offer;
-  fresh.bytes.resize(static_cast<std::size_t>(offer.bytes));
+  fresh.bytes = std::move(*room);
   fresh.here.assign(static_cast<std::size_t>((offer.bytes + offer.chunk_bytes - 1) / offer.chunk_bytes), false);
   fresh.attempt = attempt;
   fresh.deadline = now + options_.patience;
@@ -161,8 +163,8 @@ void update_receiver::take_chunk(const artefact_chunk& chunk, time_point now, ou
   }
   transfer& t = *pulling_;
   const std::uint64_t step = t.offer.chunk_bytes;
-  const bool in_place = chunk.offset % step == 0 && chunk.offset < t.bytes.size() && chunk.bytes.type() == dtype::u8;
-  if (!in_place || chunk.bytes.bytes() != std::min<std::uint64_t>(step, t.bytes.size() - chunk.offset)) {
+  const bool in_place = chunk.offset % step == 0 && chunk.offset < t.bytes.bytes() && chunk.bytes.type() == dtype::u8;
+  if (!in_place || chunk.bytes.bytes() != std::min<std::uint64_t>(step, t.bytes.bytes() - chunk.offset)) {
     ++count_.stray_chunks;
     return;
   }
@@ -201,7 +203,7 @@ void update_receiver::tick(time_point now, outbox& out) {
 void update_receiver::finish(time_point now, outbox& out) {
   const transfer whole = std::move(*pulling_);
   pulling_.reset();
-  if (hash_content(whole.bytes.data(), whole.bytes.size()) != whole.offer.content) {
+  if (hash_content(whole.bytes.data(), whole.bytes.bytes()) != whole.offer.content) {
     if (whole.attempt < options_.attempts) return begin(whole.offer, whole.attempt + 1, now, out);
     return refuse_artefact(whole.offer.artefact,
                            name_of_offer(whole.offer) + ": the bytes hash differently from the offer, " +
@@ -218,10 +220,12 @@ void update_receiver::finish(time_point now, outbox& out) {
 
 result<ready_update> update_receiver::apply(const transfer& whole) const {
   const artefact_offer& offer = whole.offer;
-  if (options_.trusted) FRESHET_TRY(delta::verify_artefact(whole.bytes, *options_.trusted));
+  const delta::byte_view bytes(whole.bytes.data(), whole.bytes.bytes());
+  if (options_.trusted) FRESHET_TRY(delta::verify_artefact(bytes, *options_.trusted));
   delta::artefact_limits limits;
   limits.payload_bytes = options_.max_artefact_bytes;
-  FRESHET_TRY_ASSIGN(const delta::artefact made, delta::decode_artefact(whole.bytes, limits));
+  FRESHET_TRY_ASSIGN(const delta::artefact_view seen, delta::view_artefact(bytes, limits));
+  const delta::artefact& made = seen.head;
   const bool snapshot = made.kind == delta::artefact_kind::snapshot;
   if (snapshot != offer.snapshot || made.made != offer.next || (!snapshot && made.base != offer.base)) {
     return error{errc::corrupt, "the artefact leads from version " + std::to_string(made.base.value) + " to " +
@@ -229,9 +233,12 @@ result<ready_update> update_receiver::apply(const transfer& whole) const {
   }
   const host_tensor& from = snapshot ? options_.base : active_.values;
   const version current = snapshot ? version{0} : active_.number;
-  std::vector<float> values(from.as<float>(), from.as<float>() + from.items());
-  FRESHET_TRY_ASSIGN(const version number, delta::apply_artefact(made, options_.parts, options_.line, current, values));
-  return ready_update{host_tensor::of(std::move(values)), number, made.result_hash};
+  FRESHET_TRY_ASSIGN(const workspace values, workspace::of(from.bytes(), options_.scratch));
+  std::memcpy(values.data(), from.data(), from.bytes());
+  FRESHET_TRY_ASSIGN(const version number,
+                     delta::apply_artefact_in_place(seen, options_.parts, options_.line, current,
+                                                    reinterpret_cast<float*>(values.data())));
+  return ready_update{values.as_tensor(dtype::f32), number, made.result_hash};
 }
 
 void update_receiver::refuse_artefact(std::uint64_t artefact, const std::string& why, time_point now) {

@@ -6,18 +6,20 @@
 //     +---- refused, with why <----+        confirm_active or reject <---- handed out <----+
 //
 // Whatever is lost, repeated, late or wrong on the way, the active values never change here: they
-// change when the device says so by confirm_active. Memory is bounded by max_artefact_bytes and
-// three versions' values. The version before the active one is kept for going back.
+// change when the device says so by confirm_active. Room is bounded by max_artefact_bytes and
+// three versions' values: what is large lies in scratch files (workspace.hpp), not in memory. The version before the active one is kept for going back.
 // Thread contract: owned by the device's core; one thread at a time.
 #pragma once
 
 #include "actors/role.hpp"
+#include "actors/workspace.hpp"
 #include "kernels/base/host_tensor.hpp"
 #include "kernels/delta/layout.hpp"
 #include "kernels/delta/trust.hpp"
 
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +32,8 @@ struct update_receiver_options {
   delta::layout parts;
   content_hash line;
   host_tensor base;  ///< f32 [N] values of version 0, for snapshots
+  /// For what is large while it arrives and is applied; empty: memory.
+  std::filesystem::path scratch;
   std::uint64_t max_artefact_bytes = std::uint64_t{64} << 20;
   std::uint32_t max_chunk_bytes = std::uint32_t{16} << 20;
   std::uint32_t window_chunks = 8;                  ///< asked for and not yet here
@@ -92,7 +96,7 @@ class update_receiver {
  private:
   struct transfer {
     topology::artefact_offer offer;
-    std::vector<std::uint8_t> bytes;
+    workspace bytes;
     std::vector<bool> here;  ///< [chunks]
     std::size_t first_missing = 0;
     std::size_t next_to_ask = 0;  ///< all missing ones below are on their way

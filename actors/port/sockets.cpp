@@ -2,8 +2,11 @@
 
 #include <chrono>
 #include <memory>
+#include <random>
 #include <thread>
 #include <utility>
+
+#include "kernels/base/rng.hpp"
 
 namespace freshet::port {
 
@@ -14,9 +17,8 @@ using std::chrono::milliseconds;
 // Below this a copy is cheaper than the bookkeeping of sharing.
 constexpr std::size_t share_from_bytes = 512;
 
-// ZeroMQ doubles the wait up to the maximum and adds jitter by itself.
-constexpr int reconnect_first_ms = 50;
-constexpr int reconnect_most_ms = 2000;
+constexpr int redial_least_first_ms = 50;
+constexpr int redial_least_most_ms = 1000;
 constexpr int heartbeat_ms = 1000;
 constexpr int heartbeat_timeout_ms = 4000;
 constexpr int handshake_ms = 5000;
@@ -61,6 +63,15 @@ std::uint64_t wire_bytes(const std::vector<host_tensor>& frames) {
   return sum;
 }
 
+redial_pauses draw_redial_pauses(std::uint64_t lot) {
+  rng draw(lot);
+  // Twice and three times the least: what meets at one dial has parted by the next.
+  const auto up_to = [&](int least, int times) {
+    return least + static_cast<int>(draw.below(static_cast<std::uint64_t>(least * (times - 1))));
+  };
+  return {up_to(redial_least_first_ms, 2), up_to(redial_least_most_ms, 3)};
+}
+
 zmq::socket_t make_router(zmq::context_t& context, const rt::port_limits& limits) {
   zmq::socket_t socket(context, zmq::socket_type::router);
   set_common(socket, limits);
@@ -74,8 +85,10 @@ zmq::socket_t make_dealer(zmq::context_t& context, const rt::port_limits& limits
   set_common(socket, limits);
   socket.set(zmq::sockopt::routing_id, routing_id);
   socket.set(zmq::sockopt::immediate, true);
-  socket.set(zmq::sockopt::reconnect_ivl, reconnect_first_ms);
-  socket.set(zmq::sockopt::reconnect_ivl_max, reconnect_most_ms);
+  std::random_device source;
+  const redial_pauses pauses = draw_redial_pauses((std::uint64_t{source()} << 32) | source());
+  socket.set(zmq::sockopt::reconnect_ivl, pauses.first_ms);
+  socket.set(zmq::sockopt::reconnect_ivl_max, pauses.most_ms);
   return socket;
 }
 

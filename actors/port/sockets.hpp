@@ -20,6 +20,15 @@ namespace freshet::port {
 /// Bytes of a message on the wire: each frame with its ZMTP header.
 [[nodiscard]] std::uint64_t wire_bytes(const std::vector<host_tensor>& frames);
 
+/// Between two dials of one socket: ZeroMQ begins with the first pause, doubles it up to the last, and adds up to the
+/// first at random. That is next to nothing once pauses are long, so each socket draws its own pair: a fleet that
+/// lost its cloud at the same moment does not come back at the same moments.
+struct redial_pauses {
+  int first_ms = 0;
+  int most_ms = 0;
+};
+[[nodiscard]] redial_pauses draw_redial_pauses(std::uint64_t lot);
+
 /// Incoming side: knows its senders by routing id, and says when one is not there.
 zmq::socket_t make_router(zmq::context_t& context, const rt::port_limits& limits);
 /// Outgoing side, one a peer. Takes messages only while it has a connection.

@@ -42,7 +42,7 @@ result<void> check_versions(const artefact& made) {
   return {};
 }
 
-result<void> put_signed(const artefact& made, byte_writer& out) {
+result<void> put_head(const artefact& made, std::uint64_t payload_bytes, byte_writer& out) {
   FRESHET_TRY(check_versions(made));
   out.put_bytes({magic.data(), magic.size()});
   out.put(format_version);
@@ -59,23 +59,28 @@ result<void> put_signed(const artefact& made, byte_writer& out) {
   out.put(made.last_sample);
   out.put(float_bits(made.metric_before));
   out.put(float_bits(made.metric_after));
-  out.put(static_cast<std::uint64_t>(made.payload.size()));
+  out.put(payload_bytes);
+  return {};
+}
+
+result<void> put_signed(const artefact& made, byte_writer& out) {
+  FRESHET_TRY(put_head(made, made.payload.size(), out));
   out.put_bytes(made.payload);
   return {};
 }
 
-result<void> get_signed(byte_reader& in, const artefact_limits& limits, artefact& out) {
+result<byte_view> get_signed(byte_reader& in, const artefact_limits& limits, artefact& out) {
   FRESHET_TRY_ASSIGN(const byte_view first, in.get_bytes(magic.size(), "magic"));
   if (std::memcmp(first.data, magic.data(), magic.size()) != 0) {
-    return {errc::corrupt, "an artefact begins with FRDA"};
+    return error{errc::corrupt, "an artefact begins with FRDA"};
   }
   FRESHET_TRY_ASSIGN(const auto format, in.get<std::uint8_t>("format version"));
   if (format != format_version) {
-    return {errc::unsupported, "artefact format " + std::to_string(format) + "; 1 is known"};
+    return error{errc::unsupported, "artefact format " + std::to_string(format) + "; 1 is known"};
   }
   FRESHET_TRY_ASSIGN(const auto kind, in.get<std::uint8_t>("kind"));
   if (kind != 1 && kind != 2) {
-    return {errc::unsupported, "artefact kind " + std::to_string(kind) + "; 1 (chain) and 2 (snapshot) are known"};
+    return error{errc::unsupported, "artefact kind " + std::to_string(kind) + "; 1 (chain) and 2 (snapshot) are known"};
   }
   out.kind = static_cast<artefact_kind>(kind);
   FRESHET_TRY_ASSIGN(out.line.value, in.get<std::uint64_t>("line"));
@@ -95,12 +100,10 @@ result<void> get_signed(byte_reader& in, const artefact_limits& limits, artefact
   out.metric_after = float_of_bits(after);
   FRESHET_TRY_ASSIGN(const auto size, in.get<std::uint64_t>("payload size"));
   if (size > limits.payload_bytes) {
-    return {errc::too_large,
+    return error{errc::too_large,
             "payload of " + std::to_string(size) + " bytes; the limit is " + std::to_string(limits.payload_bytes)};
   }
-  FRESHET_TRY_ASSIGN(const byte_view payload, in.get_bytes(size, "payload"));
-  out.payload.assign(payload.data, payload.data + payload.size);
-  return {};
+  return in.get_bytes(size, "payload");
 }
 
 }  // namespace
@@ -118,16 +121,40 @@ result<std::vector<std::uint8_t>> encode_artefact(const artefact& made) {
   }
   byte_writer out;
   FRESHET_TRY(put_signed(made, out));
-  out.put(static_cast<std::uint8_t>(made.signature.size()));
-  out.put_bytes(made.signature);
-  out.put(checksum(out.bytes()));
+  out.put_bytes(artefact_tail(out.bytes(), made.signature));
+  return out.take();
+}
+
+result<std::vector<std::uint8_t>> artefact_head(const artefact& made, std::uint64_t payload_bytes) {
+  byte_writer out;
+  FRESHET_TRY(put_head(made, payload_bytes, out));
+  return out.take();
+}
+
+std::vector<std::uint8_t> artefact_tail(byte_view signed_region, byte_view signature) {
+  byte_writer out;
+  out.put(static_cast<std::uint8_t>(signature.size));
+  out.put_bytes(signature);
+  XXH3_state_t* sum = XXH3_createState();
+  XXH3_64bits_reset(sum);
+  XXH3_64bits_update(sum, signed_region.data, signed_region.size);
+  XXH3_64bits_update(sum, out.bytes().data(), out.size());
+  out.put(static_cast<std::uint64_t>(XXH3_64bits_digest(sum)));
+  XXH3_freeState(sum);
   return out.take();
 }
 
 result<artefact> decode_artefact(byte_view bytes, const artefact_limits& limits) {
-  artefact out;
+  FRESHET_TRY_ASSIGN(artefact_view found, view_artefact(bytes, limits));
+  found.head.payload.assign(found.payload.data, found.payload.data + found.payload.size);
+  return std::move(found.head);
+}
+
+result<artefact_view> view_artefact(byte_view bytes, const artefact_limits& limits) {
+  artefact_view found;
+  artefact& out = found.head;
   byte_reader in(bytes);
-  FRESHET_TRY(get_signed(in, limits, out));
+  FRESHET_TRY_ASSIGN(found.payload, get_signed(in, limits, out));
   FRESHET_TRY_ASSIGN(const auto size, in.get<std::uint8_t>("signature size"));
   if (size != 0 && size != signature_bytes) {
     return error{errc::corrupt, "signature of " + std::to_string(size) + " bytes; 72 or none are right"};
@@ -138,16 +165,29 @@ result<artefact> decode_artefact(byte_view bytes, const artefact_limits& limits)
   FRESHET_TRY_ASSIGN(const auto written, in.get<std::uint64_t>("checksum"));
   if (written != expected) return error{errc::corrupt, "the artefact's checksum does not fit its bytes"};
   if (in.left() != 0) return error{errc::corrupt, std::to_string(in.left()) + " bytes behind the artefact"};
-  return out;
+  return found;
 }
 
 result<version> apply_artefact(const artefact& made, const layout& parts, content_hash line, version current,
                                std::vector<float>& values) {
-  FRESHET_TRY(check_versions(made));
   if (values.size() != parts.total()) {
     return error{errc::shape_mismatch,
                  std::to_string(values.size()) + " values at hand, the layout has " + std::to_string(parts.total())};
   }
+  artefact_view view;
+  view.head = made;
+  view.head.payload.clear();
+  view.payload = made.payload;
+  std::vector<float> next = values;
+  FRESHET_TRY_ASSIGN(const version number, apply_artefact_in_place(view, parts, line, current, next.data()));
+  values.swap(next);
+  return number;
+}
+
+result<version> apply_artefact_in_place(const artefact_view& view, const layout& parts, content_hash line,
+                                        version current, float* values) {
+  const artefact& made = view.head;
+  FRESHET_TRY(check_versions(made));
   if (made.line != line) {
     return error{errc::wrong_base, "artefact of line " + std::to_string(made.line.value) + ", the student is of line " +
                                        std::to_string(line.value)};
@@ -156,16 +196,14 @@ result<version> apply_artefact(const artefact& made, const layout& parts, conten
     return error{errc::wrong_base, "artefact for version " + std::to_string(made.base.value) +
                                        ", the values at hand are of version " + std::to_string(current.value)};
   }
-  if (made.base_hash != hash_values(values.data(), values.size())) {
+  if (made.base_hash != hash_values(values, parts.total())) {
     return error{errc::wrong_base, "the values at hand claim version " + std::to_string(current.value) +
                                        " but hash differently from the artefact's base"};
   }
-  std::vector<float> next = values;
-  FRESHET_TRY(apply_update(made.payload, parts, next.data()));
-  if (made.result_hash != hash_values(next.data(), next.size())) {
+  FRESHET_TRY(apply_update(view.payload, parts, values));
+  if (made.result_hash != hash_values(values, parts.total())) {
     return error{errc::hash_mismatch, "applying version " + std::to_string(made.made.value)};
   }
-  values.swap(next);
   return made.made;
 }
 

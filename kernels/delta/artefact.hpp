@@ -58,6 +58,12 @@ struct artefact {
                  last_sample, metric_before, metric_after, payload, signature)
 };
 
+/// An artefact whose payload lies elsewhere: of any size, without a copy.
+struct artefact_view {
+  artefact head;  ///< all but the payload
+  byte_view payload;
+};
+
 struct artefact_limits {
   std::uint64_t payload_bytes = std::uint64_t{1} << 30;
 };
@@ -68,11 +74,22 @@ struct artefact_limits {
 /// Refuses texts and signatures of impossible length.
 [[nodiscard]] result<std::vector<std::uint8_t>> encode_artefact(const artefact& made);
 [[nodiscard]] result<artefact> decode_artefact(byte_view bytes, const artefact_limits& limits);
+/// The same; the payload is a part of `bytes`.
+[[nodiscard]] result<artefact_view> view_artefact(byte_view bytes, const artefact_limits& limits);
+
+/// For artefacts that are written piece by piece: what stands before the payload, with payload_bytes as its last
+/// 8 bytes, so that a writer can fill them in when it knows.
+[[nodiscard]] result<std::vector<std::uint8_t>> artefact_head(const artefact& made, std::uint64_t payload_bytes);
+/// What stands behind it; `signature` has 72 bytes or none.
+[[nodiscard]] std::vector<std::uint8_t> artefact_tail(byte_view signed_region, byte_view signature);
 
 /// Checks line, base version and base hash, applies the payload to a copy, checks the result hash,
 /// and only then puts the copy in the place of `values` [total]. For a snapshot, `values` must hold
 /// the base model's own values and `current` be version 0. Returns the new version.
 [[nodiscard]] result<version> apply_artefact(const artefact& made, const layout& parts, content_hash line,
                                              version current, std::vector<float>& values);
+/// The same in place: an error may leave rubbish in `values` [total]. For values that are larger than memory.
+[[nodiscard]] result<version> apply_artefact_in_place(const artefact_view& made, const layout& parts,
+                                                      content_hash line, version current, float* values);
 
 }  // namespace freshet::delta

@@ -36,15 +36,22 @@ result<artefact> make_snapshot(const layout& parts, const std::vector<float>& ba
                                            std::to_string(mirror.size()) + " values for a layout of " +
                                            std::to_string(parts.total())};
   }
+  FRESHET_TRY_ASSIGN(artefact out, describe_snapshot(parts, base.data(), mirror.data(), current, std::move(label)));
+  FRESHET_TRY_ASSIGN(out.payload, encode_exact_update(base.data(), mirror.data(), parts));
+  return out;
+}
+
+result<artefact> describe_snapshot(const layout& parts, const float* base, const float* mirror, version current,
+                                   artefact label) {
   if (current.value == 0) return error{errc::invalid_argument, "version 0 is the base model and needs no snapshot"};
   artefact out = std::move(label);
-  FRESHET_TRY_ASSIGN(out.payload, encode_exact_update(base.data(), mirror.data(), parts));
+  out.payload.clear();
   out.kind = artefact_kind::snapshot;
   out.signature.clear();
   out.base = version(0);
   out.made = current;
-  out.base_hash = hash_values(base.data(), base.size());
-  out.result_hash = hash_values(mirror.data(), mirror.size());
+  out.base_hash = hash_values(base, parts.total());
+  out.result_hash = hash_values(mirror, parts.total());
   out.codec = "exact";
   out.budget_bytes = unlimited_bytes;
   return out;

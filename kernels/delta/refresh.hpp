@@ -35,4 +35,8 @@ struct refresh {
 [[nodiscard]] result<artefact> make_snapshot(const layout& parts, const std::vector<float>& base,
                                              const std::vector<float>& mirror, version current, artefact label);
 
+/// The same without its payload, which is encode_exact_update(base, mirror): for values that are larger than memory.
+[[nodiscard]] result<artefact> describe_snapshot(const layout& parts, const float* base, const float* mirror,
+                                                 version current, artefact label);
+
 }  // namespace freshet::delta

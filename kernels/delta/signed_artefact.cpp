@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include <xxhash.h>
-
 namespace freshet::delta {
 namespace {
 
@@ -25,18 +23,22 @@ bool looks_signed(byte_view encoded) {
 result<std::vector<std::uint8_t>> sign_artefact(byte_view encoded, const signing_key& key) {
   artefact_limits limits;
   limits.payload_bytes = encoded.size;
-  FRESHET_TRY_ASSIGN(artefact made, decode_artefact(encoded, limits));
-  const std::size_t tail = 1 + made.signature.size() + checksum_bytes;
+  FRESHET_TRY_ASSIGN(const artefact_view made, view_artefact(encoded, limits));
+  const std::size_t tail = 1 + made.head.signature.size() + checksum_bytes;
   const byte_view covered(encoded.data, encoded.size - tail);
-  const key_id id = key.open_half().id();
-  const ed25519_signature signature = key.sign({signed_for_bytes(), {id.data(), id.size()}, covered});
   byte_writer out;
   out.put_bytes(covered);
-  out.put(static_cast<std::uint8_t>(signature_bytes));
-  out.put_bytes({id.data(), id.size()});
-  out.put_bytes({signature.data(), signature.size()});
-  out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
+  out.put_bytes(signed_tail(covered, key));
   return out.take();
+}
+
+std::vector<std::uint8_t> signed_tail(byte_view signed_region, const signing_key& key) {
+  const key_id id = key.open_half().id();
+  const ed25519_signature signature = key.sign({signed_for_bytes(), {id.data(), id.size()}, signed_region});
+  byte_writer both;
+  both.put_bytes({id.data(), id.size()});
+  both.put_bytes({signature.data(), signature.size()});
+  return artefact_tail(signed_region, both.bytes());
 }
 
 result<void> verify_artefact(byte_view encoded, const trust_list& trusted) {

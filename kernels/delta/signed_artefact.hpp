@@ -16,6 +16,10 @@ namespace freshet::delta {
 /// Puts a signature in, or another in the place of the one that is there.
 [[nodiscard]] result<std::vector<std::uint8_t>> sign_artefact(byte_view encoded, const signing_key& key);
 
+/// What stands behind the payload of an artefact that begins with these bytes, for artefacts that are written piece
+/// by piece.
+[[nodiscard]] std::vector<std::uint8_t> signed_tail(byte_view signed_region, const signing_key& key);
+
 /// Whether a trusted key has signed these bytes. Unsigned ones are refused too.
 [[nodiscard]] result<void> verify_artefact(byte_view encoded, const trust_list& trusted);
 

@@ -214,12 +214,19 @@ result<std::vector<std::uint8_t>> encode_update(const float* delta, const float*
 }
 
 result<std::vector<std::uint8_t>> encode_exact_update(const float* base, const float* target, const layout& parts) {
-  FRESHET_TRY(parts.validate());
-  FRESHET_TRY_ASSIGN(const auto exact, encode_exact(base, target, parts.total(), exact_zstd_level));
   byte_writer out;
-  out.put(std::uint8_t{form_exact});
-  out.put_bytes(exact);
+  FRESHET_TRY(encode_exact_update(base, target, parts, [&](byte_view piece) -> result<void> {
+    out.put_bytes(piece);
+    return {};
+  }));
   return out.take();
+}
+
+result<void> encode_exact_update(const float* base, const float* target, const layout& parts, const byte_sink& sink) {
+  FRESHET_TRY(parts.validate());
+  const std::uint8_t form = form_exact;
+  FRESHET_TRY(sink({&form, 1}));
+  return encode_exact(base, target, parts.total(), exact_zstd_level, sink);
 }
 
 result<void> apply_update(byte_view bytes, const layout& parts, float* values) {

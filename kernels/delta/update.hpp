@@ -18,6 +18,7 @@
 #pragma once
 
 #include "kernels/base/result.hpp"
+#include "kernels/delta/byte_sink.hpp"
 #include "kernels/delta/bytes.hpp"
 #include "kernels/delta/layout.hpp"
 #include "kernels/delta/plan.hpp"
@@ -38,6 +39,9 @@ inline constexpr float largest_delta = 0x1p73F;
 /// Lossless update from base [total] to target [total]; only right on exactly that base.
 [[nodiscard]] result<std::vector<std::uint8_t>> encode_exact_update(const float* base, const float* target,
                                                                     const layout& parts);
+/// The same, into the sink as it is made: for values that are larger than memory.
+[[nodiscard]] result<void> encode_exact_update(const float* base, const float* target, const layout& parts,
+                                               const byte_sink& sink);
 
 /// Adds the update to values [total], or returns why not and leaves them alone.
 [[nodiscard]] result<void> apply_update(byte_view bytes, const layout& parts, float* values);

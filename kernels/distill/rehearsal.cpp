@@ -29,7 +29,8 @@ result<void> save_rehearsal(const std::filesystem::path& folder, const std::vect
 }
 
 result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& folder,
-                                                  const model::vision_config& vision, const model::tokenizer& words) {
+                                                  const model::vision_config& vision, const model::tokenizer& words,
+                                                  rehearsal_part part) {
   std::vector<sample_handle> out;
   const std::filesystem::path path = folder / rehearsal_file;
   std::error_code ignored;
@@ -52,8 +53,9 @@ result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& f
     const bool fits = q.is_array() && q.size() == 3 && q[0].is_number_unsigned() && q[1].is_string() &&
                       q[2].is_string() && q[0].get<std::uint64_t>() < static_cast<std::uint64_t>(patches.shape()[0]);
     if (!fits) return error{errc::corrupt, path.string() + ": a question is not [picture, question, answer]"};
-    auto sample = std::make_shared<labelled_sample>();
     const auto picture = q[0].get<std::size_t>();
+    if ((picture % held_out_every == 0) != (part == rehearsal_part::held_out)) continue;
+    auto sample = std::make_shared<labelled_sample>();
     const auto bytes = static_cast<std::size_t>(cells * width);
     sample->patches = host_tensor::copy_of(dtype::u8, {cells, width}, patches.data() + picture * bytes);
     sample->positions = all;

@@ -5,6 +5,7 @@
 // [picture, question, answer].
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
@@ -21,8 +22,14 @@ inline constexpr const char* rehearsal_file = "rehearsal.safetensors";
 result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
                             const model::vision_config& vision);
 
-/// One sample a question. Empty when the folder has no such file.
+/// Every `held_out_every`-th picture, from the first on, is never trained on: devices examine new versions by its
+/// questions, and an examination whose answers were learned by heart shows nothing. All others are rehearsed.
+inline constexpr std::size_t held_out_every = 8;
+enum class rehearsal_part : std::uint8_t { rehearsed, held_out };
+
+/// One sample a question of that part. Empty when the folder has no such file.
 result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& folder,
-                                                  const model::vision_config& vision, const model::tokenizer& words);
+                                                  const model::vision_config& vision, const model::tokenizer& words,
+                                                  rehearsal_part part);
 
 }  // namespace freshet::distill

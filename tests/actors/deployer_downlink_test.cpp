@@ -6,8 +6,11 @@
 #include "kernels/base/rng.hpp"
 #include "tests/support/fake_outbox.hpp"
 #include "tests/support/student_line.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
@@ -36,7 +39,9 @@ struct weather {
 
 class downlink {
  public:
-  downlink(std::uint64_t seed, std::uint32_t devices, weather w) : line(seed), random_(seed), weather_(w) {
+  downlink(std::uint64_t seed, std::uint32_t devices, weather w, std::filesystem::path state = {},
+           std::size_t slots = 2)
+      : line(seed), random_(seed), weather_(w), state_(std::move(state)), transfer_slots_(slots) {
     for (std::uint32_t id = 0; id < devices; ++id) devices_.emplace(id, fresh(id, line.base, version{0}));
     restart_deployer();
   }
@@ -48,10 +53,12 @@ class downlink {
     o.line = line.line;
     o.base = line.base;
     o.chunk_bytes = 64;
-    o.transfers.slots = 2;
+    o.transfers.slots = transfer_slots_;
+    o.state_dir = state_;
     o.transfers.idle = 3s;
     o.rollout.waves = false;
     o.rollout.gate = false;
+    deployer_.reset();
     deployer_ = std::move(*make_deployer(std::move(o)));
     deployer_->start(now(), deployer_out_);
     deployer_out_.messages.clear();
@@ -117,6 +124,13 @@ class downlink {
     }
   }
 
+  /// Everything to and from the device takes so much longer.
+  void slow_down(std::uint32_t id, duration by) { slower_[where(id)] = by; }
+  [[nodiscard]] bool is_current(std::uint32_t id) const {
+    const auto& r = devices_.at(id)->report();
+    return r.active == line.number && r.active_hash == line.hash();
+  }
+
   student_line line;
 
  private:
@@ -148,7 +162,9 @@ class downlink {
       if (random_.chance(weather_.repeat)) ++copies;
       for (; copies > 0; --copies) {
         const double fraction = random_.uniform();
-        const auto delay = std::chrono::duration_cast<duration>(fraction * weather_.most_delay);
+        auto delay = std::chrono::duration_cast<duration>(fraction * weather_.most_delay);
+        for (const address& end : {from, one.to})
+          if (const auto it = slower_.find(end); it != slower_.end()) delay += it->second;
         topology::any_message what = one.message;
         auto* chunk = std::get_if<topology::artefact_chunk>(&what);
         if (chunk != nullptr && random_.chance(weather_.corrupt)) {
@@ -188,6 +204,8 @@ class downlink {
 
   rng random_;
   weather weather_;
+  std::filesystem::path state_;
+  std::size_t transfer_slots_;
   duration clock_ = 0s;
   std::unique_ptr<role_core> deployer_;
   fake_outbox deployer_out_;
@@ -195,6 +213,7 @@ class downlink {
   std::map<std::uint32_t, fake_outbox> device_out_;
   std::vector<flying> air_;
   std::set<address> silent_;
+  std::map<address, duration> slower_;
   std::size_t corrupted_ = 0;
 };
 
@@ -285,6 +304,95 @@ TEST(downlink, corrupted_chunks_never_become_values) {
     EXPECT_TRUE(net.settle(1800s).has_value()) << net.stats().dump();
     EXPECT_GT(net.corrupted(), 0U);
   }
+}
+
+TEST(downlink, a_deployer_that_restarts_goes_on_along_the_chain) {
+  test::temporary_folder folder;
+  downlink net(5, 4, {}, folder.path() / "deployer");
+  net.say(net.line.announce());
+  for (int v = 0; v < 3; ++v) net.say(net.line.advance());
+  ASSERT_TRUE(net.settle(10s).has_value());
+  // Two devices miss two versions; then the deployer dies.
+  net.silence(0, true);
+  net.silence(1, true);
+  for (int v = 0; v < 2; ++v) net.say(net.line.advance());
+  net.run(10s);
+  ASSERT_EQ(net.converged(), 2U);
+  net.restart_deployer();
+  EXPECT_EQ(net.stats().at("chain_steps"), 5U);
+  EXPECT_EQ(net.stats().at("state_faults"), 0U);
+  net.silence(0, false);
+  net.silence(1, false);
+  net.say(net.line.announce());
+  ASSERT_TRUE(net.settle(10s).has_value());
+  EXPECT_EQ(net.stats().at("chain_breaks"), 0U);
+  EXPECT_EQ(net.stats().at("snapshots"), 0U);
+  EXPECT_EQ(net.stats().at("chains"), 4U) << "two steps for each of the two";
+  // What follows is built on what the former life knew.
+  net.say(net.line.advance());
+  ASSERT_TRUE(net.settle(10s).has_value());
+  EXPECT_EQ(net.stats().at("chain_steps"), 6U);
+  EXPECT_EQ(net.stats().at("snapshots"), 0U);
+}
+
+TEST(downlink, a_damaged_update_is_moved_aside_and_its_devices_take_a_snapshot) {
+  test::temporary_folder folder;
+  const auto state = folder.path() / "deployer";
+  downlink net(6, 2, {}, state);
+  net.say(net.line.announce());
+  net.say(net.line.advance());
+  ASSERT_TRUE(net.settle(10s).has_value());
+  net.silence(0, true);
+  net.say(net.line.advance());
+  net.run(5s);
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(state)) {
+    if (entry.path().filename().string().rfind("update-2-", 0) != 0) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(200);
+    file.put('\x55');
+    ++files;
+  }
+  ASSERT_EQ(files, 1U);
+  net.restart_deployer();
+  EXPECT_EQ(net.stats().at("chain_steps"), 1U);
+  EXPECT_EQ(net.stats().at("state_faults"), 1U);
+  net.silence(0, false);
+  net.say(net.line.announce());
+  ASSERT_TRUE(net.settle(10s).has_value());
+  EXPECT_EQ(net.stats().at("snapshots"), 1U);
+}
+
+// From a version's commit until all but the last device have it, with and without that one being slow.
+duration others_take(duration slow_by, std::size_t slots) {
+  downlink net(7, 12, {0, 0, 0, 200ms}, {}, slots);
+  net.run(1s);
+  net.slow_down(11, slow_by);
+  duration sum = 0s;
+  for (int v = 0; v < 8; ++v) {
+    net.say(net.line.advance());
+    const auto all_others = [&] {
+      for (std::uint32_t id = 0; id < 11; ++id)
+        if (!net.is_current(id)) return false;
+      return true;
+    };
+    duration took = 0s;
+    for (; !all_others(); took += 50ms) {
+      net.step();
+      if (::testing::Test::HasFatalFailure() || took > 600s) return 600s;
+    }
+    sum += took;
+  }
+  EXPECT_EQ(net.is_current(11), slow_by == 0s);
+  return sum / 8;
+}
+
+TEST(downlink, one_slow_device_delays_nobody) {
+  const duration without = others_take(0s, 64);
+  const duration with = others_take(3s, 64);
+  EXPECT_GT(without, 0s);
+  // The draws of the weather differ; a delay of its would be seconds.
+  EXPECT_LT(with, without + 200ms) << std::chrono::duration<double>(without).count() << " s without it";
 }
 
 TEST(downlink, dead_devices_delay_nobody) {

@@ -66,7 +66,7 @@ nlohmann::json stats(const role_core& core) { return nlohmann::json::parse(core.
 
 TEST(version_store, keeps_a_bounded_chain_that_devices_can_walk) {
   student_line line;
-  version_store store({line.parts, line.line, line.base, 3});
+  version_store store({line.parts, line.line, line.base, 3, {}});
   std::vector<std::uint64_t> bytes;
   for (int v = 1; v <= 5; ++v) {
     const auto committed = line.advance();
@@ -94,7 +94,7 @@ TEST(version_store, keeps_a_bounded_chain_that_devices_can_walk) {
 
 TEST(version_store, an_update_that_does_not_lead_there_never_reaches_a_device) {
   student_line line;
-  version_store store({line.parts, line.line, line.base, 8});
+  version_store store({line.parts, line.line, line.base, 8, {}});
   ASSERT_TRUE(store.commit(line.advance()).ok());
   auto corrupt = line.advance();
   std::vector<std::uint8_t> bytes(corrupt.artefact.data(), corrupt.artefact.data() + corrupt.artefact.bytes());

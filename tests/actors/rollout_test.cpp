@@ -41,7 +41,7 @@ class rollout_test : public ::testing::Test {
     w.active = on.at(i);
     const auto no = rejects.find(i);
     if (no != rejects.end()) w.rejected = no->second;
-    w.answer_ms = slow.count(i) != 0 ? 50 : 10;
+    w.answer_ms = slow.count(i) != 0 ? slow_ms : 10;
     w.answers_per_second = 6;
     return w;
   }
@@ -79,6 +79,7 @@ class rollout_test : public ::testing::Test {
   std::map<std::uint32_t, version_place> on;
   std::set<std::uint32_t> dead, stuck, slow;
   std::map<std::uint32_t, version_place> rejects;
+  double slow_ms = 50;
   version bad{~std::uint64_t{0}};
   std::string bad_domain;
   bool probes = true;
@@ -312,6 +313,63 @@ TEST_F(rollout_test, and_go_back_when_a_domain_is_answered_far_worse_than_before
   EXPECT_TRUE(machine.is_bad(v(n)));
   EXPECT_EQ(holding(machine.good()), 3U);
   EXPECT_FALSE(machine.is_bad(machine.good()));
+}
+
+TEST_F(rollout_test, a_small_fleet_goes_back_when_all_of_it_answers_many_times_slower) {
+  fleet(3);
+  slow_ms = 30;  // three times as long: what a busy machine does
+  slow = {1, 2, 3};
+  machine.committed(v(1), version{0}, now);
+  seconds(60);
+  EXPECT_EQ(machine.good(), v(1));
+  slow_ms = 500;
+  machine.committed(v(2), version{1}, now);
+  seconds(8);
+  EXPECT_FALSE(machine.is_bad(v(2))) << "not before evidence_time";
+  seconds(20);
+  EXPECT_TRUE(machine.is_bad(v(2)));
+  EXPECT_EQ(machine.good(), v(1));
+  EXPECT_EQ(holding(v(1)), 3U);
+  ASSERT_TRUE(machine.last().has_value());
+  EXPECT_NE(machine.last()->why.find("times as long for an answer than before"), std::string::npos)
+      << machine.last()->why;
+}
+
+TEST_F(rollout_test, versions_that_follow_each_other_are_slow_together_and_one_slow_device_is_its_own_fault) {
+  fleet(3);
+  std::uint64_t n = 1;
+  for (; n <= 30; ++n) {
+    machine.committed(v(n), version{n - 1}, now);
+    second();
+  }
+  const std::uint64_t good = machine.good().number.value;
+  ASSERT_GT(good, 0U);
+  slow = {2};
+  slow_ms = 500;
+  for (const std::uint64_t end = n + 40; n <= end; ++n) {
+    machine.committed(v(n), version{n - 1}, now);
+    second();
+  }
+  EXPECT_GT(machine.good().number.value, good) << "one of three delays and convicts nobody";
+  EXPECT_EQ(machine.rollbacks(), 0U);
+  slow = {1, 2, 3};
+  for (const std::uint64_t end = n + 15; n <= end && machine.rollbacks() == 0; ++n) {
+    machine.committed(v(n), version{n - 1}, now);
+    second();
+  }
+  EXPECT_EQ(machine.rollbacks(), 1U) << "within evidence_time and a little, though no version lasted so long";
+}
+
+TEST_F(rollout_test, a_small_fleet_that_loses_pace_for_a_moment_is_not_sent_back) {
+  fleet(3);
+  slow_ms = 500;
+  std::uint64_t n = 1;
+  for (; n <= 100; ++n) {
+    slow = n % 10 < 7 ? std::set<std::uint32_t>{1, 2, 3} : std::set<std::uint32_t>{};  // seven seconds of ten
+    machine.committed(v(n), version{n - 1}, now);
+    second();
+  }
+  EXPECT_EQ(machine.rollbacks(), 0U);
 }
 
 TEST_F(rollout_test, a_small_fleet_that_meets_a_new_domain_is_not_sent_back) {

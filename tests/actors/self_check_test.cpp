@@ -15,14 +15,16 @@ using namespace std::chrono_literals;
 class self_check_test : public device_fixture {
  protected:
   self_check_test() {
-    // The rehearsal set: what version 0 says, so that it is right in all.
+    // The rehearsal set: what version 0 says, so that it is right in all that it is examined in. What is
+    // trained on must not be asked: it has answers that nobody gives.
     const test::noise_source source(9);
     std::vector<scenes::example> all;
-    for (std::uint64_t i = 0; i < 24; ++i) {
+    for (std::uint64_t i = 0; i < 24 * distill::held_out_every; ++i) {
       const auto s = *source.at(i);
       scenes::example e;
       e.picture = s.picture;
-      e.questions.push_back({s.question, base_answer(s)});
+      const bool examined = i % distill::held_out_every == 0;
+      e.questions.push_back({s.question, examined ? base_answer(s) : s.question});
       all.push_back(std::move(e));
     }
     const auto config = *model::load_model_config(tiny_.model());

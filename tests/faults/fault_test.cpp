@@ -3,6 +3,7 @@
 #include "kernels/base/fault_point.hpp"
 #include "kernels/base/rng.hpp"
 #include "tests/faults/life.hpp"
+#include "tests/support/power_cut.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_student.hpp"
 
@@ -26,7 +27,8 @@ namespace {
 
 class child {
  public:
-  child(const life_options& options, const std::string& fault, const std::string& trace) {
+  /// `record`: a file for all that it writes below its state (write_recorder.cpp); empty: none.
+  child(const life_options& options, const std::string& fault, const std::string& trace, const std::string& record = "") {
     std::ofstream(options.state / "samples") << options.samples;
     const std::string model = options.model.string();
     const std::string state = options.state.string();
@@ -34,6 +36,11 @@ class child {
     if (pid_ != 0) return;
     fault.empty() ? ::unsetenv("FRESHET_FAULT") : ::setenv("FRESHET_FAULT", fault.c_str(), 1);
     trace.empty() ? ::unsetenv("FRESHET_FAULT_TRACE") : ::setenv("FRESHET_FAULT_TRACE", trace.c_str(), 1);
+    if (!record.empty()) {
+      ::setenv("LD_PRELOAD", FRESHET_WRITE_RECORDER, 1);
+      ::setenv("FRESHET_RECORD_ROOT", state.c_str(), 1);
+      ::setenv("FRESHET_RECORD_TRACE", record.c_str(), 1);
+    }
     ::execl("/proc/self/exe", "test_faults", "--live", model.c_str(), state.c_str(), static_cast<char*>(nullptr));
     ::_exit(127);
   }
@@ -130,6 +137,80 @@ TEST_F(faults, a_process_that_is_killed_at_any_moment_keeps_its_promises) {
   }
   ASSERT_EQ(run(options), 0);
   ASSERT_EQ(judge(options, true), "");
+}
+
+TEST_F(faults, what_a_power_cut_leaves_keeps_the_promises) {
+  const temporary_folder work;
+  std::filesystem::create_directory(work / "state");
+  auto options = fresh(work);
+  options.state = work / "state";
+  const std::string trace = (work / "trace").string();
+  ASSERT_EQ(child(options, "", "", trace).wait(), 0);
+  // What other hosts were told is theirs: it is judged against what is left here.
+  const power_cut disk(trace, {"log"});
+  std::vector<std::size_t> moments;
+  std::size_t syncs = 0;
+  rng random(33);
+  for (std::size_t i = 0; i < disk.moments(); ++i) {
+    syncs += disk.is_sync(i) ? 1 : 0;
+    // On both sides of every other sync, where promises are made, and anywhere.
+    if ((disk.is_sync(i) && syncs % 2 == 0) || random.chance(0.02)) moments.insert(moments.end(), {i, i + 1});
+  }
+  ASSERT_GT(syncs, 40U) << "a life that promises little";
+  std::size_t judged = 0;
+  for (const std::size_t moment : moments) {
+    for (const double kept : {0.0, 0.7}) {
+      SCOPED_TRACE("after " + std::to_string(moment) + " of " + std::to_string(disk.moments()) + " steps, " +
+                   std::to_string(kept) + " of what was not synced");
+      const temporary_folder folder;
+      auto left = options;
+      left.state = folder.path();
+      disk.leave(moment, kept, random.split(moment), folder.path());
+      ASSERT_EQ(judge(left, false), "");
+      // And it goes on from there, to the end.
+      if (++judged % 24 != 0) continue;
+      ASSERT_EQ(run(left), 0);
+      ASSERT_EQ(judge(left, true), "");
+    }
+  }
+  // The test of the test: were the databases not synced, it would be noticed.
+  for (const char* file : {"journal.db-wal", "distiller/distiller.db-wal"}) {
+    const power_cut careless(trace, {"log"}, {std::string(file)});
+    bool noticed = false;
+    for (std::size_t moment = careless.moments(); moment > 0 && !noticed; moment -= std::min<std::size_t>(moment, 40)) {
+      const temporary_folder folder;
+      auto left = options;
+      left.state = folder.path();
+      careless.leave(moment, 0.0, random.split(moment), folder.path());
+      noticed = !judge(left, false).empty();
+    }
+    EXPECT_TRUE(noticed) << file;
+  }
+  std::cout << judged << " power cuts at " << moments.size() << " of " << disk.moments() << " steps, " << syncs << " syncs\n";
+}
+
+TEST_F(faults, what_was_never_synced_is_lost_in_a_power_cut) {
+  const temporary_folder folder;
+  const auto trace = folder / "trace";
+  {
+    std::ofstream out(trace, std::ios::binary);
+    out << "c 0 0 1 0\na" << "w 0 4 1 0\naold!" << "s 0 0 1 0\na" << "s 0 0 0 0\n";         // a file, synced
+    out << "c 0 0 1 0\nb" << "w 0 4 1 0\nbnew!" << "r 0 0 1 1\nba" << "s 0 0 0 0\n";        // replaced by one that is not
+    out << "c 0 0 1 0\nc" << "w 0 4 1 0\nckept" << "s 0 0 1 0\nc" << "w 4 4 1 0\ncmore";  // and one with a lost end
+  }
+  const power_cut disk(trace, {});
+  const auto after = [&](std::size_t moment, double kept, const std::string& name) {
+    const temporary_folder left;
+    disk.leave(moment, kept, rng(1), left.path());
+    std::ifstream in(left / name, std::ios::binary);
+    return in ? std::string{std::istreambuf_iterator<char>(in), {}} : std::string("-");
+  };
+  EXPECT_EQ(after(2, 0, "a"), "-");
+  EXPECT_EQ(after(3, 0, "a"), "old!");
+  EXPECT_EQ(after(7, 0, "a"), "old!") << "the new name is not synced";
+  EXPECT_EQ(after(8, 0, "a"), "") << "the name is, its content is not: what whole_file must never do";
+  EXPECT_EQ(after(12, 0, "c"), "kept");
+  EXPECT_EQ(after(12, 1, "a"), "new!");
 }
 
 }  // namespace

@@ -96,6 +96,14 @@ class Tokens(unittest.TestCase):
             self.assertTrue(problems("actors/device/device_core.cpp", line + "\n"), line)
             self.assertEqual(problems("actors/rt/real_clock.cpp", line + "\n"), [], line)
 
+    def test_the_wall_clock_is_for_people(self):
+        for line in ["auto t = std::chrono::system_clock::now();", "clock_gettime(CLOCK_REALTIME, &t);", "std::time(nullptr);",
+                     "::gettimeofday(&t, nullptr);", "auto t = std::chrono::high_resolution_clock::now();"]:
+            self.assertTrue(problems("actors/rt/a.cpp", line + "\n"), line)
+            self.assertTrue(problems("kernels/base/a.cpp", line + "\n"), line)
+            self.assertEqual(problems("tools/freshet/a.cpp", line + "\n"), [], line)
+        self.assertEqual(problems("actors/rt/a.cpp", "auto t = std::chrono::steady_clock::now(); run_time(now);\n"), [])
+
     def test_lines_are_counted_from_one(self):
         self.assertEqual(check_file("actors/device/a.cpp", "\n\ncaf::actor a;\n", lambda p: False)[0][0], 3)
 

@@ -29,7 +29,7 @@ std::shared_ptr<const model::word_tokenizer> rehearsal_words() {
 
 std::vector<scenes::example> examples() {
   rng draw(1);
-  std::vector<scenes::example> out(3);
+  std::vector<scenes::example> out(3);  // the first picture is held out
   for (auto& e : out) {
     e.picture = scenes::image(8, 8);
     for (auto& x : e.picture.rgb) x = static_cast<std::uint8_t>(draw.below(256));
@@ -39,12 +39,17 @@ std::vector<scenes::example> examples() {
   return out;
 }
 
+constexpr auto part = rehearsal_part::rehearsed;
+
 TEST(rehearsal, comes_back_as_one_sample_a_question) {
   const test::temporary_folder folder;
   const auto given = examples();
   ASSERT_TRUE(save_rehearsal(folder.path(), given, eyes()).ok());
-  const auto samples = load_rehearsal(folder.path(), eyes(), *rehearsal_words()).value();
-  ASSERT_EQ(samples.size(), 3U);
+  auto samples = load_rehearsal(folder.path(), eyes(), *rehearsal_words(), rehearsal_part::held_out).value();
+  const auto others = load_rehearsal(folder.path(), eyes(), *rehearsal_words(), rehearsal_part::rehearsed).value();
+  ASSERT_EQ(samples.size(), 2U);
+  ASSERT_EQ(others.size(), 1U);
+  samples.insert(samples.end(), others.begin(), others.end());
   std::size_t at = 0;
   for (const auto& e : given) {
     const auto patches = model::cut_patches(e.picture.rgb.data(), 8, 4);
@@ -60,9 +65,29 @@ TEST(rehearsal, comes_back_as_one_sample_a_question) {
   }
 }
 
+TEST(rehearsal, no_picture_of_the_examination_is_rehearsed) {
+  const test::temporary_folder folder;
+  rng draw(2);
+  std::vector<scenes::example> given(40);
+  std::size_t questions = 0;
+  for (auto& e : given) {
+    e.picture = scenes::image(8, 8);
+    for (auto& x : e.picture.rgb) x = static_cast<std::uint8_t>(draw.below(256));
+    for (std::uint64_t n = draw.below(3) + 1; n > 0; --n, ++questions)
+      e.questions.push_back({"what is it", "red", scenes::category::other});
+  }
+  ASSERT_TRUE(save_rehearsal(folder.path(), given, eyes()).ok());
+  const auto examined = load_rehearsal(folder.path(), eyes(), *words(), rehearsal_part::held_out).value();
+  const auto rehearsed = load_rehearsal(folder.path(), eyes(), *words(), rehearsal_part::rehearsed).value();
+  EXPECT_EQ(examined.size() + rehearsed.size(), questions);
+  EXPECT_GE(examined.size(), 40U / held_out_every);
+  for (const auto& a : examined)
+    for (const auto& b : rehearsed) EXPECT_FALSE(a->patches == b->patches);
+}
+
 TEST(rehearsal, a_folder_without_one_gives_none) {
   const test::temporary_folder folder;
-  EXPECT_TRUE(load_rehearsal(folder.path(), eyes(), *rehearsal_words())->empty());
+  EXPECT_TRUE(load_rehearsal(folder.path(), eyes(), *rehearsal_words(), part)->empty());
 }
 
 TEST(rehearsal, refuses_pictures_of_another_size) {
@@ -73,7 +98,7 @@ TEST(rehearsal, refuses_pictures_of_another_size) {
   ASSERT_TRUE(save_rehearsal(folder.path(), examples(), eyes()).ok());
   model::vision_config other = eyes();
   other.patch_size = 2;
-  EXPECT_EQ(load_rehearsal(folder.path(), other, *rehearsal_words()).err().code, errc::shape_mismatch);
+  EXPECT_EQ(load_rehearsal(folder.path(), other, *rehearsal_words(), part).err().code, errc::shape_mismatch);
 }
 
 TEST(rehearsal, refuses_questions_of_another_form) {
@@ -83,7 +108,7 @@ TEST(rehearsal, refuses_questions_of_another_form) {
         "[[0.5, \"what\", \"red\"]]", "[[0, \"\", \"red\"]]", "[[0, \"what\", 7]]", "[[0, \"what\", \"red\"]"}) {
     const test::temporary_folder folder;
     ASSERT_TRUE(model::write_safetensors(folder / rehearsal_file, {{"patches", patches}}, {{"questions", questions}}).ok());
-    const auto read = load_rehearsal(folder.path(), eyes(), *rehearsal_words());
+    const auto read = load_rehearsal(folder.path(), eyes(), *rehearsal_words(), rehearsal_part::held_out);
     ASSERT_FALSE(read.ok()) << questions;
     EXPECT_EQ(read.err().code, errc::corrupt) << questions;
     EXPECT_NE(read.err().context.find(rehearsal_file), std::string::npos);
@@ -97,7 +122,7 @@ TEST(rehearsal, refuses_a_file_cut_anywhere) {
   const std::string whole{std::istreambuf_iterator<char>(in), {}};
   for (std::size_t size = 0; size < whole.size(); size += size < 40 ? 1 : 41) {
     folder.write(rehearsal_file, whole.substr(0, size));
-    EXPECT_FALSE(load_rehearsal(folder.path(), eyes(), *rehearsal_words()).ok()) << size;
+    EXPECT_FALSE(load_rehearsal(folder.path(), eyes(), *rehearsal_words(), part).ok()) << size;
   }
 }
 

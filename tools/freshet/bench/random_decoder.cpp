@@ -10,8 +10,8 @@
 namespace freshet::cli {
 namespace {
 
-constexpr const char* prefix = "model.";
-constexpr const char* head = "lm_head";
+constexpr const char* prefix = "language_model.model.";
+constexpr const char* head = "language_model.lm_head";
 
 void put_matrix(model::parameters& to, const std::string& layer, std::int64_t out, std::int64_t in, int bits) {
   if (bits != 0) {
