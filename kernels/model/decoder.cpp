@@ -17,8 +17,8 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tenso
   return x * cosine + turned * sine;
 }
 
-const std::string prefix(decoder_part);
-const std::string head_name = std::string(head_part.substr(0, head_part.size() - 1));
+const std::string decoder_prefix(decoder_part);
+const std::string head_layer = std::string(head_part.substr(0, head_part.size() - 1));
 
 }  // namespace
 
@@ -53,11 +53,11 @@ at::Tensor rope_frequencies(const text_config& config, std::int64_t positions) {
 }
 
 void list_decoder(parameter_list& to, const text_config& t) {
-  list_tensor(to, prefix + "embed_tokens.weight", {t.vocab_size, t.hidden_size});
+  list_tensor(to, decoder_prefix + "embed_tokens.weight", {t.vocab_size, t.hidden_size});
   const std::int64_t q = t.num_attention_heads * t.head_dim;
   const std::int64_t kv = t.num_key_value_heads * t.head_dim;
   for (std::int64_t i = 0; i < t.num_hidden_layers; ++i) {
-    const std::string name = prefix + "layers." + std::to_string(i) + ".";
+    const std::string name = decoder_prefix + "layers." + std::to_string(i) + ".";
     list_tensor(to, name + "input_layernorm.weight", {t.hidden_size});
     list_linear(to, name + "self_attn.q_proj", q, t.hidden_size, t.qkv_bias);
     list_linear(to, name + "self_attn.k_proj", kv, t.hidden_size, t.qkv_bias);
@@ -68,16 +68,16 @@ void list_decoder(parameter_list& to, const text_config& t) {
     list_linear(to, name + "mlp.up_proj", t.intermediate_size, t.hidden_size, t.mlp_bias);
     list_linear(to, name + "mlp.down_proj", t.hidden_size, t.intermediate_size, t.mlp_bias);
   }
-  list_tensor(to, prefix + "norm.weight", {t.hidden_size});
-  if (!t.tie_word_embeddings) list_linear(to, head_name, t.vocab_size, t.hidden_size, false);
+  list_tensor(to, decoder_prefix + "norm.weight", {t.hidden_size});
+  if (!t.tie_word_embeddings) list_linear(to, head_layer, t.vocab_size, t.hidden_size, false);
 }
 
 decoder::decoder(const text_config& config, const parameters& from, double lora_scale)
     : config_(config), frequencies_(rope_frequencies(config, 0)) {
-  quantised_embedding_ = from.quantised(prefix + "embed_tokens");
-  if (!quantised_embedding_.defined()) embedding_ = from.at(prefix + "embed_tokens.weight");
+  quantised_embedding_ = from.quantised(decoder_prefix + "embed_tokens");
+  if (!quantised_embedding_.defined()) embedding_ = from.at(decoder_prefix + "embed_tokens.weight");
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const std::string name = prefix + "layers." + std::to_string(i) + ".";
+    const std::string name = decoder_prefix + "layers." + std::to_string(i) + ".";
     layer l;
     l.input_norm = rms_norm::take(from, name + "input_layernorm", config.rms_norm_eps);
     l.post_norm = rms_norm::take(from, name + "post_attention_layernorm", config.rms_norm_eps);
@@ -90,13 +90,13 @@ decoder::decoder(const text_config& config, const parameters& from, double lora_
     l.down = linear::take(from, name + "mlp.down_proj", lora_scale);
     layers_.push_back(std::move(l));
   }
-  norm_ = rms_norm::take(from, prefix + "norm", config.rms_norm_eps);
+  norm_ = rms_norm::take(from, decoder_prefix + "norm", config.rms_norm_eps);
   if (config.tie_word_embeddings) {
     head_.weight = embedding_;
     head_.quantised = quantised_embedding_;
-    head_.name = prefix + "embed_tokens";
+    head_.name = decoder_prefix + "embed_tokens";
   } else {
-    head_ = linear::take(from, head_name, lora_scale);
+    head_ = linear::take(from, head_layer, lora_scale);
   }
 }
 

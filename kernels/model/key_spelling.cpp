@@ -9,7 +9,7 @@
 namespace freshet::model {
 namespace {
 
-bool begins(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
+bool starts_as(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
 
 std::string exchanged(std::string_view name, std::string_view from, std::string_view to) {
   std::string out(to);
@@ -21,7 +21,7 @@ std::string exchanged(std::string_view name, std::string_view from, std::string_
 const part_spelling* part_of(const std::vector<part_spelling>& parts, std::string_view name) {
   const part_spelling* best = nullptr;
   for (const part_spelling& p : parts) {
-    if (begins(name, p.part) && (best == nullptr || p.part.size() > best->part.size())) best = &p;
+    if (starts_as(name, p.part) && (best == nullptr || p.part.size() > best->part.size())) best = &p;
   }
   return best;
 }
@@ -63,7 +63,7 @@ key_spelling key_spelling::of(const model_config& config, const checkpoint& file
 
 std::string key_spelling::in_file(std::string_view name) const {
   for (const auto& [part, spelled] : parts_) {
-    if (begins(name, part)) return exchanged(name, part, spelled);
+    if (starts_as(name, part)) return exchanged(name, part, spelled);
   }
   return std::string(name);
 }
@@ -71,7 +71,7 @@ std::string key_spelling::in_file(std::string_view name) const {
 std::string key_spelling::in_program(std::string_view name_in_file) const {
   const std::pair<std::string, std::string>* best = nullptr;
   for (const auto& p : parts_) {
-    if (begins(name_in_file, p.second) && (best == nullptr || p.second.size() > best->second.size())) best = &p;
+    if (starts_as(name_in_file, p.second) && (best == nullptr || p.second.size() > best->second.size())) best = &p;
   }
   return best == nullptr ? std::string() : exchanged(name_in_file, best->second, best->first);
 }

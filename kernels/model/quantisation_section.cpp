@@ -4,7 +4,7 @@ namespace freshet::model {
 namespace {
 
 constexpr const char* key = "quantization_config";
-constexpr const char* method = "freshet";
+constexpr const char* quant_method = "freshet";
 constexpr std::int64_t layout_version = 1;
 
 }  // namespace
@@ -13,7 +13,7 @@ std::optional<quantisation_config> read_quantisation(const section& top) {
   if (!top.has(key)) return std::nullopt;
   const section in = top.inner(key);
   const std::string found = in.word("quant_method", "");
-  if (found != method) {
+  if (found != quant_method) {
     in.problem("quant_method", found, "must be freshet: other layouts are not read; start from the model in float");
     return std::nullopt;
   }
@@ -36,7 +36,7 @@ void put_quantisation(nlohmann::json& root, const std::optional<quantisation_con
     root.erase(key);
     return;
   }
-  root[key] = {{"quant_method", method}, {"bits", q->bits}, {"group_size", q->group_size}, {"version", layout_version}};
+  root[key] = {{"quant_method", quant_method}, {"bits", q->bits}, {"group_size", q->group_size}, {"version", layout_version}};
 }
 
 }  // namespace freshet::model
