@@ -31,10 +31,6 @@ result<void> check_model(const model::model_config& c, const model::tokenizer& w
   if (!c.vision) return bad("a decoder alone; a student looks at pictures");
   const model::vision_config& v = *c.vision;
   if (v.num_channels != 3) return bad(std::to_string(v.num_channels) + " channels; pictures have 3");
-  if (v.image_size % v.cell_size() != 0) {
-    return bad("image_size " + std::to_string(v.image_size) + " is no multiple of " + std::to_string(v.cell_size()) +
-               ", the pixels of a visual token");
-  }
   if (c.image_tokens() != v.cells()) {
     return bad(std::to_string(c.image_tokens()) + " visual tokens for " + std::to_string(v.cells()) +
                " cells of a picture; one each is needed (vision_feature_select_strategy \"default\" leaves the class token out)");

@@ -3,7 +3,6 @@
 // Thread contract: pure functions.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>

@@ -7,9 +7,9 @@
 namespace freshet::model {
 
 std::vector<std::uint8_t> cut_patches(const std::uint8_t* rgb, std::int64_t side, std::int64_t patch) {
-  FRESHET_ENSURE(patch > 0 && side > 0 && side % patch == 0, "cut_patches: the side must be a multiple of the patch");
+  FRESHET_ENSURE(patch > 0 && side >= patch, "cut_patches: the side must be at least a patch");
   const std::int64_t grid = side / patch;
-  std::vector<std::uint8_t> out(static_cast<std::size_t>(side * side * 3));
+  std::vector<std::uint8_t> out(static_cast<std::size_t>(grid * grid * patch * patch * 3));
   std::uint8_t* to = out.data();
   for (std::int64_t cell = 0; cell < grid * grid; ++cell) {
     const std::int64_t top = cell / grid * patch;

@@ -11,7 +11,8 @@
 
 namespace freshet::model {
 
-/// rgb u8 [side, side, 3] → u8 [L, 3 · patch²], cells row-major. side must be a multiple of patch.
+/// rgb u8 [side, side, 3] → u8 [L, 3 · patch²], cells row-major. What is left of a patch at the right and at the
+/// bottom is dropped, as a strided convolution does.
 [[nodiscard]] std::vector<std::uint8_t> cut_patches(const std::uint8_t* rgb, std::int64_t side, std::int64_t patch);
 
 /// u8 [.., P] in [0, 255] → f32, each channel as the model's image processor scales it. By default to [-1, 1]: mean

@@ -140,6 +140,40 @@ TEST_P(golden, greedy_answers_of_padded_prompts) {
   }
 }
 
+TEST_P(golden, adapters_change_nothing_at_first_and_copies_are_independent) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor before = g_->logits("single");
+  lora_spec spec;
+  spec.targets = {"q_proj", "v_proj", "qkv", "fc1", "proj", "linear_1"};
+  ASSERT_TRUE(g_->net.attach(spec).ok());
+  EXPECT_EQ(largest_difference(g_->logits("single"), before), 0);
+  const llava copy = g_->net.clone();
+  for (const auto& [name, value] : g_->net.weights().all()) {
+    if (name.find("lora_B") != std::string::npos) at::Tensor(value).fill_(0.05);
+  }
+  EXPECT_GT(largest_difference(g_->logits("single"), before), 1e-3);
+  const auto read = read_prompt(copy, g_->prompt("single"));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(largest_difference(copy.logits(read_sequence(copy.text_decoder(), *read)), before), 0);
+}
+
+TEST_P(golden, fresh_weights_survive_a_file) {
+  const at::NoGradGuard no_grad;
+  const llava fresh = llava::random(g_->net.config(), 4);
+  const auto folder = std::filesystem::temp_directory_path() / ("freshet-fresh-" + std::string(GetParam()));
+  std::filesystem::create_directories(folder);
+  ASSERT_TRUE(fresh.save(folder).ok());
+  const auto again = llava::load(folder);
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(again.ok()) << again.err().text();
+  EXPECT_EQ(again->base_hash(), fresh.base_hash());
+  const auto read = read_prompt(*again, g_->prompt("single"));
+  ASSERT_TRUE(read.ok()) << read.err().text();
+  const at::Tensor logits = again->logits(read_sequence(again->text_decoder(), *read));
+  EXPECT_TRUE(logits.isfinite().all().item<bool>());
+  EXPECT_GT(logits.std().item<double>(), 1e-3);
+}
+
 // Under the names of the file, with what nothing here uses.
 TEST_P(golden, saving_writes_what_was_read) {
   const auto folder = std::filesystem::temp_directory_path() / ("freshet-golden-" + std::string(GetParam()));

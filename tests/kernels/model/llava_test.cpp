@@ -187,11 +187,13 @@ TEST(patches, cut_equals_the_strided_convolution_order) {
   rng draw(3);
   std::vector<std::uint8_t> rgb(16 * 16 * 3);
   for (auto& x : rgb) x = static_cast<std::uint8_t>(draw.below(256));
-  const auto cut = cut_patches(rgb.data(), 16, 4);
-  const at::Tensor hwc = at::from_blob(rgb.data(), {16, 16, 3}, at::kByte);
-  const at::Tensor want = to_patches(hwc.permute({2, 0, 1}).unsqueeze(0).to(at::kFloat), 4)[0];
-  const at::Tensor got = at::tensor(cut).reshape({16, 48}).to(at::kFloat);
-  EXPECT_EQ(largest_difference(got, want), 0);
+  for (const std::int64_t patch : {4, 5, 16}) {  // 5: a pixel is left over
+    const auto cut = cut_patches(rgb.data(), 16, patch);
+    const at::Tensor hwc = at::from_blob(rgb.data(), {16, 16, 3}, at::kByte);
+    const at::Tensor want = to_patches(hwc.permute({2, 0, 1}).unsqueeze(0).to(at::kFloat), patch)[0];
+    const at::Tensor got = at::tensor(cut).reshape(want.sizes()).to(at::kFloat);
+    EXPECT_EQ(largest_difference(got, want), 0) << patch;
+  }
 }
 
 }  // namespace
