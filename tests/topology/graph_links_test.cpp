@@ -13,7 +13,7 @@
 namespace freshet::topology {
 namespace {
 
-graph load(const std::string& text) {
+graph loaded_graph(const std::string& text) {
   load_options options;
   options.state_dir = "/s";
   auto g = load_graph(text, options);
@@ -41,7 +41,7 @@ std::set<std::pair<std::string, std::string>> pairs(const graph& g) {
 }
 
 TEST(links, are_the_loop) {
-  const graph g = load(cloud() + node("e") + role("device", "e") + role("uplink_filter", "e"));
+  const graph g = loaded_graph(cloud() + node("e") + role("device", "e") + role("uplink_filter", "e"));
   std::set<std::pair<std::string, std::string>> expected = {
       {"e/device", "e/uplink_filter"},         {"e/uplink_filter", "cloud/intake"},
       {"cloud/intake", "cloud/teacher"},       {"cloud/teacher", "cloud/distiller"},
@@ -56,7 +56,7 @@ TEST(links, are_the_loop) {
 }
 
 TEST(links, bench_paces_devices_and_hears_the_distiller) {
-  const graph g = load(cloud() + role("bench", "cloud") + node("e") + role("device", "e") + role("uplink_filter", "e"));
+  const graph g = loaded_graph(cloud() + role("bench", "cloud") + node("e") + role("device", "e") + role("uplink_filter", "e"));
   const auto all = pairs(g);
   EXPECT_EQ(all.count({"cloud/bench", "e/device"}), 1U);
   EXPECT_EQ(all.count({"e/device", "cloud/bench"}), 1U);
@@ -64,24 +64,24 @@ TEST(links, bench_paces_devices_and_hears_the_distiller) {
 }
 
 TEST(links, devices_and_filters_of_a_node_pair_up_or_share) {
-  const graph pairs = load(cloud() + node("e") + role("device", "e", "replicas = 3\n") + role("uplink_filter", "e", "replicas = 3\n"));
+  const graph pairs = loaded_graph(cloud() + node("e") + role("device", "e", "replicas = 3\n") + role("uplink_filter", "e", "replicas = 3\n"));
   const role_spec* second = pairs.find_role({"e", "device-2"});
   ASSERT_NE(second, nullptr);
   ASSERT_NE(filter_of(pairs, *second), nullptr);
   EXPECT_EQ(filter_of(pairs, *second)->name, "uplink_filter-2");
 
-  const graph shared = load(cloud() + node("e") + role("device", "e", "replicas = 3\n") + role("uplink_filter", "e"));
+  const graph shared = loaded_graph(cloud() + node("e") + role("device", "e", "replicas = 3\n") + role("uplink_filter", "e"));
   EXPECT_EQ(filter_of(shared, *shared.find_role({"e", "device-3"}))->name, "uplink_filter");
 }
 
 TEST(links, a_filter_of_another_node_is_no_filter) {
-  const graph g = load(cloud() + node("e") + role("device", "e") + role("uplink_filter", "e") + node("f") + role("device", "f") +
+  const graph g = loaded_graph(cloud() + node("e") + role("device", "e") + role("uplink_filter", "e") + node("f") + role("device", "f") +
                        role("uplink_filter", "f", "name = \"uts\"\n"));
   EXPECT_EQ(filter_of(g, *g.find_role({"f", "device"}))->where().text(), "f/uts");
 }
 
 TEST(peers, who_does_not_listen_connects) {
-  const graph g = load(embedded_default({}));
+  const graph g = loaded_graph(embedded_default({}));
   EXPECT_TRUE(peers_of(g, "cloud").empty());
   for (const char* edge : {"edge-1", "edge-2", "edge-3", "edge-4"})
     EXPECT_EQ(peers_of(g, edge), (std::map<std::string, std::string>{{"cloud", "ipc:///s/cloud.sock"}}));
@@ -92,7 +92,7 @@ TEST(peers, of_two_that_listen_the_later_one_connects) {
   const std::string text = node("a", "listen = [\"ipc://a.sock\", \"ipc://a2.sock\"]\n") + node("b", "listen = [\"ipc://b.sock\"]\n") +
                            node("e") + role("device", "e") + role("uplink_filter", "e") + role("intake", "a") +
                            role("teacher", "b") + role("distiller", "a") + role("compressor", "a") + role("deployer", "a");
-  const graph g = load(text);
+  const graph g = loaded_graph(text);
   EXPECT_TRUE(peers_of(g, "a").empty());
   EXPECT_EQ(peers_of(g, "b"), (std::map<std::string, std::string>{{"a", "ipc:///s/a.sock"}}));
   // The device's node has no link with the teacher's.

@@ -77,8 +77,8 @@ TEST(rehearsal, no_picture_of_the_examination_is_rehearsed) {
       e.questions.push_back({"what is it", "red", scenes::category::other});
   }
   ASSERT_TRUE(save_rehearsal(folder.path(), given, eyes()).ok());
-  const auto examined = load_rehearsal(folder.path(), eyes(), *words(), rehearsal_part::held_out).value();
-  const auto rehearsed = load_rehearsal(folder.path(), eyes(), *words(), rehearsal_part::rehearsed).value();
+  const auto examined = load_rehearsal(folder.path(), eyes(), *rehearsal_words(), rehearsal_part::held_out).value();
+  const auto rehearsed = load_rehearsal(folder.path(), eyes(), *rehearsal_words(), rehearsal_part::rehearsed).value();
   EXPECT_EQ(examined.size() + rehearsed.size(), questions);
   EXPECT_GE(examined.size(), 40U / held_out_every);
   for (const auto& a : examined)

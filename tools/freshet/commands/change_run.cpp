@@ -28,7 +28,7 @@ std::string me() {
   return (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())) + "@" + host;
 }
 
-void print(const std::vector<std::string>& lines) {
+void print_lines(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) std::cout << line << '\n';
 }
 
@@ -115,7 +115,7 @@ int carry_out(control_client& client, const json& request, const change_options&
     if (options.as_json)
       std::cout << begun->dump(2) << '\n';
     else if (!refused)
-      print(plan_lines(*begun));
+      print_lines(plan_lines(*begun));
     if (!refused) return exit_ok;
     if (!options.as_json)
       for (const std::string& line : plan_lines(*begun))
@@ -123,7 +123,7 @@ int carry_out(control_client& client, const json& request, const change_options&
     std::cerr << "freshet: nothing was changed\n";
     return exit_refused;
   }
-  if (!options.as_json) print(plan_lines(*begun));
+  if (!options.as_json) print_lines(plan_lines(*begun));
   return follow(client, options, begun->value("revision", std::uint64_t{0}));
 }
 
