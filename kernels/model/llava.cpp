@@ -214,7 +214,9 @@ result<void> llava::save(const std::filesystem::path& folder) const {
   FRESHET_TRY(save_model_config(config_, folder));
   std::vector<named_tensor> tensors;
   for (const std::string& name : base_names(config_, weights_)) tensors.push_back({name, to_host(weights_.at(name))});
-  return write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  std::map<std::string, std::string> about{{"format", "pt"}};
+  if (config_.quantisation) about.emplace("alignment", "64");  // used in place by whoever maps the file
+  return write_safetensors(folder / "model.safetensors", tensors, about);
 }
 
 std::uint64_t llava::base_hash() const {
