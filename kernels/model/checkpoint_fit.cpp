@@ -58,7 +58,7 @@ class fitting {
       const std::string name = fit_.spelling.in_file(fit_.expected[i].first);
       const tensor_entry* entry = files_.find(name);
       known_.insert(name);
-      if (entry == nullptr && config_.quantisation && is_quantised_in(files_, fit_.spelling, fit_.expected[i].first)) {
+      if (entry == nullptr && is_quantised_in(files_, fit_.spelling, fit_.expected[i].first)) {
         take_quantised_names(fit_.expected[i].first);
       } else if (entry == nullptr) {
         missing.push_back(i);
@@ -73,6 +73,11 @@ class fitting {
       } else {
         left_over_.push_back(name);
       }
+    }
+    if (!fit_.quantised.empty() && !config_.quantisation) {
+      add(files_.origin(), "quantised: " + std::to_string(fit_.quantised.size()) + " matrices are in 8 or 4 bits (" +
+                               in_quotes(quantised_names(fit_.spelling, *fit_.quantised.begin())[0]) +
+                               ", ...), and config.json has no quantization_config");
     }
     for (const std::size_t i : missing) report_missing(fit_.expected[i].second, fit_.spelling.in_file(fit_.expected[i].first));
     for (const std::string& name : left_over_) {

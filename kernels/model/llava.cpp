@@ -177,7 +177,9 @@ result<void> llava::save(const std::filesystem::path& folder) const {
   std::vector<named_tensor> tensors;
   for (const auto& [name, tensor] : base_tensors()) tensors.push_back({spelling_.in_file(name), tensor});
   tensors.insert(tensors.end(), carried_.begin(), carried_.end());
-  return write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  std::map<std::string, std::string> about{{"format", "pt"}};
+  if (config_.quantisation) about.emplace("alignment", "64");  // used in place by whoever maps the file
+  return write_safetensors(folder / "model.safetensors", tensors, about);
 }
 
 std::uint64_t llava::base_hash() const {

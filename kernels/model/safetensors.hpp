@@ -72,8 +72,8 @@ struct named_tensor {
   host_tensor tensor;
 };
 
-/// The header lists the tensors in the order given; their bytes lie by falling item size, so that each
-/// is aligned, those that fill whole cache lines (64 bytes) before the others and at one. The same input gives the same bytes.
+/// The header lists the tensors in the order given; their bytes lie by falling item size, so that each is aligned; with
+/// metadata {"alignment": "64"} what fills whole cache lines comes first, at one. The same input gives the same bytes.
 result<std::vector<std::uint8_t>> encode_safetensors(const std::vector<named_tensor>& tensors,
                                                      const std::map<std::string, std::string>& metadata = {});
 /// The same into a file, replaced atomically (see whole_file.hpp).

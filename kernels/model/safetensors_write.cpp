@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::size_t header_alignment = 8;
 constexpr std::size_t length_bytes = 8;
-// Quantised matrices are used where the file is mapped, by vectors of this size.
+// Quantised matrices are used where the file is mapped, by vectors of this size. A file that has them says so in
+// its metadata; all others lie as the format's own library writes them.
 constexpr std::size_t cache_line_bytes = 64;
+constexpr const char* alignment_key = "alignment";
 
 bool fills_lines(const named_tensor& t) { return !t.tensor.empty() && t.tensor.bytes() % cache_line_bytes == 0; }
 
@@ -67,10 +69,12 @@ result<layout> lay_out(const std::vector<named_tensor>& tensors, const std::map<
   layout out;
   out.order.resize(tensors.size());
   std::iota(out.order.begin(), out.order.end(), std::size_t{0});
-  // What fills whole cache lines first: all of it then begins at one. Of the rest, every item size divides the
-  // larger ones, so falling sizes keep all tensors aligned without a hole.
+  const auto asked = metadata.find(alignment_key);
+  const bool by_lines = asked != metadata.end() && asked->second == std::to_string(cache_line_bytes);
+  // By lines, what fills whole ones comes first: all of it then begins at one. Of the rest, every item size divides
+  // the larger ones, so falling sizes keep all tensors aligned without a hole.
   std::stable_sort(out.order.begin(), out.order.end(), [&](std::size_t a, std::size_t b) {
-    if (fills_lines(tensors[a]) != fills_lines(tensors[b])) return fills_lines(tensors[a]);
+    if (by_lines && fills_lines(tensors[a]) != fills_lines(tensors[b])) return fills_lines(tensors[a]);
     return item_bytes(tensors[a].tensor.type()) > item_bytes(tensors[b].tensor.type());
   });
   std::vector<std::size_t> begin(tensors.size());
@@ -90,8 +94,7 @@ result<layout> lay_out(const std::vector<named_tensor>& tensors, const std::map<
     header += text;
   }
   header += '}';
-  const bool any_lines = std::any_of(tensors.begin(), tensors.end(), fills_lines);
-  const std::size_t alignment = any_lines ? cache_line_bytes : header_alignment;
+  const std::size_t alignment = by_lines ? cache_line_bytes : header_alignment;
   header.append((alignment - (length_bytes + header.size()) % alignment) % alignment, ' ');
   const auto header_bytes = static_cast<std::uint64_t>(header.size());
   out.prefix.resize(sizeof header_bytes);

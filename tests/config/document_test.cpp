@@ -109,7 +109,7 @@ TEST(document, reports_all_problems_in_the_order_of_the_file) {
             "f.toml:1:1: statedir: no such setting; did you mean state_dir?\n"
             "f.toml:2:1: roles.node: missing; write, say, node = \"edge-1\"\n"
             "f.toml:4:22: roles.settings.batch: 0 is out of bounds; it must be from 1 to 256\n"
-            "f.toml:4:25: roles.settings.colour: no such setting; known are model, samples_per_second, batch, twin, "
+            "f.toml:4:25: roles.settings.colour: no such setting; known are model, chat_template, samples_per_second, batch, twin, "
              "state_dir, trusted_keys, source and self_test\n"
             "f.toml:6:9: device.batch: true is not a whole number of zero or more");
 }

@@ -82,7 +82,6 @@ int main(int argc, char** argv) {
   add_keys(app, chosen);
   add_models(app, chosen);
   add_pretrain(app, chosen);
-  add_models(app, chosen);
   add_bench(app, chosen);
 
   // The library would only say that a command is missing.

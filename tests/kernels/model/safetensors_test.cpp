@@ -173,7 +173,8 @@ TEST(safetensors_test, what_fills_cache_lines_begins_at_one) {
   const auto encoded = encode_safetensors({{"a", random_tensor(dtype::f32, {3}, random)},
                                            {"b", random_tensor(dtype::u8, {128}, random)},
                                            {"c", random_tensor(dtype::i64, {1}, random)},
-                                           {"d", random_tensor(dtype::f32, {48}, random)}});
+                                           {"d", random_tensor(dtype::f32, {48}, random)}},
+                                          {{"alignment", "64"}});
   ASSERT_TRUE(encoded.ok());
   std::uint64_t header = 0;
   std::memcpy(&header, encoded->data(), sizeof header);

@@ -120,7 +120,7 @@ result<void> write_decoder(const std::filesystem::path& folder, const model::tex
   const model::parameters weights = random_parameters(text, bits, bits == 4 ? 8 : bits);
   std::vector<model::named_tensor> tensors;
   for (const auto& [name, value] : weights.all()) tensors.push_back({name, model::to_host(value)});
-  return model::write_safetensors(folder / "model.safetensors", tensors);
+  return model::write_safetensors(folder / "model.safetensors", tensors, {{"alignment", "64"}});
 }
 
 /// Runs `work` in a child of its own and gives back what it printed into `out`.
