@@ -93,6 +93,9 @@ result<student_runtime> student_runtime::load(const student_options& options) {
   std::error_code ignored;
   if (std::filesystem::exists(options.model / "preprocessor_config.json", ignored)) {
     FRESHET_TRY_ASSIGN(pictures, model::load_image_processor(options.model));
+    // Sizes that do not go together would refuse every picture, and look like bad cameras.
+    const auto tried = model::square_picture(*pictures, {8, 12, std::vector<std::uint8_t>(8 * 12 * 3)}, net.config().vision->image_size);
+    if (!tried) return error{tried.err().code, options.model.string() + ": " + tried.err().context};
   }
   auto p = std::make_unique<parts>(std::move(net), std::move(words), options);
   p->pictures = std::move(pictures);

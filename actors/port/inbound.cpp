@@ -71,6 +71,10 @@ inbound::consequence inbound::take(received message, const std::string& node, co
 void inbound::take_bundle(const received& message, const std::string& node, const std::string& sender, time_point now,
                           consequence& so_far) {
   const auto parcels = topology::split_bundle(message.frames.front(), setup_.limits.wire);
+  if (!parcels && parcels.err().code == errc::unsupported) {
+    setup_.traffic->update_faults([](rt::port_faults& f) { ++f.unknown_type; });   // a newer peer, not a bad one
+    return;
+  }
   if (!parcels) return malformed(sender, parcels.err().text(), now);
   // What the bundle itself adds goes to its first parcel's account.
   std::uint64_t added = message.wire_bytes;

@@ -17,6 +17,11 @@ namespace freshet::actors {
 
 using topology::token_format;
 
+namespace {
+// A device names its grid; what it kept of it may be little, and the picture is made whole.
+constexpr std::int64_t most_picture_side = 1536;
+}  // namespace
+
 teacher_core::teacher_core(teacher_options options, std::shared_ptr<const model::llava> model,
                            std::shared_ptr<const model::tokenizer> words)
     : options_(std::move(options)),
@@ -61,6 +66,10 @@ result<void> teacher_core::open(job& j) const {
     if (j.grid.side() == 0) {
       return error{errc::shape_mismatch, "batch of " + std::to_string(b.tokens_per_sample) + " tokens of " +
                                              std::to_string(b.token_bytes) + " bytes: no square of square cells of three channels"};
+    }
+    if (j.grid.side() > most_picture_side) {
+      return error{errc::too_large, "cells that make a picture of " + std::to_string(j.grid.side()) + " pixels a side, at most " +
+                                        std::to_string(most_picture_side) + " are taken"};
     }
     if (j.grid != grid() && options_.send_features) {
       return error{errc::unsupported, "cells of " + std::to_string(j.grid.cell_size) + " pixels, and the teacher reads cells of " +

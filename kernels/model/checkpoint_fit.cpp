@@ -58,7 +58,8 @@ class fitting {
       const std::string name = fit_.spelling.in_file(fit_.expected[i].first);
       const tensor_entry* entry = files_.find(name);
       known_.insert(name);
-      if (entry == nullptr && is_quantised_in(files_, fit_.spelling, fit_.expected[i].first)) {
+      if (entry == nullptr && is_quantisable(fit_.expected[i].first, fit_.expected[i].second) &&
+          is_quantised_in(files_, fit_.spelling, fit_.expected[i].first)) {
         take_quantised_names(fit_.expected[i].first);
       } else if (entry == nullptr) {
         missing.push_back(i);

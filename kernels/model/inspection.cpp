@@ -83,7 +83,7 @@ result<inspection> inspect_model(const std::filesystem::path& folder, const lora
       out.dtypes.push_back(entry.dtype_name);
     }
   }
-  out.unused_tensors = files.names().size() - fit.expected.size();
+  out.unused_tensors = files.names().size() - fit.expected.size() - fit.quantised.size();   // those are two tensors each
   for (const auto& [name, shape] : fit.expected) {
     const std::string_view part = part_name(name);
     auto at = std::find_if(out.parts.begin(), out.parts.end(), [&](const model_part& p) { return p.name == part; });
@@ -100,7 +100,8 @@ result<inspection> inspect_model(const std::filesystem::path& folder, const lora
   return out;
 }
 
-result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters) {
+result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters,
+                                const std::string& chat_template) {
   FRESHET_TRY_ASSIGN(const model_config config, load_model_config(folder));
   FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder));
   FRESHET_TRY_ASSIGN(const checkpoint_fit fit, fit_checkpoint(config, files));
@@ -124,7 +125,7 @@ result<line_figures> hash_model(const std::filesystem::path& folder, const lora_
   }
   const std::uint64_t base = hash.digest();
   // A folder without words runs nowhere; its line is that of a model that is asked plainly.
-  const auto asking = load_asking_tokenizer(folder);
+  const auto asking = load_asking_tokenizer(folder, chat_template);
   if (!asking.ok() && asking.err().code != errc::not_found) return asking.err();
   const std::string frame = asking.ok() ? asking->words->frame_text() : std::string();
   return line_figures{base, line_of(base, trainable_set::of(shapes.first), adapters, frame)};

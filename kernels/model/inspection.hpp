@@ -61,6 +61,8 @@ struct line_figures {
   content_hash line;             ///< line_of
 };
 /// Reads every weight; memory for the largest tensor in f32.
-result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters);
+/// `chat_template` as the roles have it: it is part of the line.
+result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters,
+                                const std::string& chat_template = "auto");
 
 }  // namespace freshet::model

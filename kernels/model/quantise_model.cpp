@@ -6,6 +6,7 @@
 #include <cctype>
 #include <map>
 
+#include "kernels/model/quantised_checkpoint.hpp"
 #include "kernels/quant/quantiser.hpp"
 
 namespace freshet::model {
@@ -76,7 +77,7 @@ std::vector<std::string> quantisable_layers(const model_config& config, const qu
   std::vector<std::string> out;
   std::vector<std::string> words;
   for (const auto& [name, shape] : expected_parameters(config)) {
-    if (shape.size() != 2 || name.find("position_embedding") != std::string::npos) continue;
+    if (!is_quantisable(name, shape)) continue;
     const std::string layer = name.substr(0, name.rfind('.'));
     if (!is_words(layer)) {
       out.push_back(layer);

@@ -22,6 +22,10 @@ bool ends_with(const std::string& text, std::string_view end) {
 
 }  // namespace
 
+bool is_quantisable(const std::string& parameter, const std::vector<std::int64_t>& shape) {
+  return shape.size() == 2 && !layer_of(parameter).empty() && parameter.find("position_embedding") == std::string::npos;
+}
+
 bool is_quantised_in(const checkpoint& files, const key_spelling& spelling, const std::string& parameter) {
   const std::string layer = layer_of(parameter);
   return !layer.empty() && !files.contains(spelling.in_file(parameter)) && files.contains(spelling.in_file(layer + levels_suffix));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ float step_of(float w, float per_scale, const grid& g) {
   return (clamped + round_magic) - round_magic;
 }
 
-float inverse(float scale) { return scale == 0 ? 0 : 1 / scale; }
+/// Below the normal numbers 1 / scale is infinite: such a scale is none.
+float inverse(float scale) { return std::fabs(scale) < std::numeric_limits<float>::min() ? 0 : 1 / scale; }
 
 float nearest_scale(const float* w, std::int64_t n, int bits) {
   float most = 0;

@@ -164,6 +164,22 @@ TEST_F(teacher, reads_cells_of_another_grid_as_the_picture_that_they_show) {
   EXPECT_EQ(stats(core)["refused"], 0);
 }
 
+TEST_F(teacher, makes_no_picture_of_any_size_that_a_device_names) {
+  auto batch = patches_of({{2}}, 5).batch;
+  batch.tokens_per_sample = 65536;   // 256 a side
+  batch.token_bytes = 3 * 591 * 591;
+  batch.samples[0].kept.assign(8192, 0);
+  batch.samples[0].kept[0] = 1;
+  batch.samples[0].kept_count = 1;
+  batch.zstd = false;
+  batch.payload = host_tensor::of(std::vector<std::uint8_t>(batch.token_bytes, 1));
+  auto core = make();
+  EXPECT_TRUE(ask(core, batch).labels.empty());
+  EXPECT_EQ(stats(core)["refused"], 1);
+  ASSERT_FALSE(out_.logs.empty());
+  EXPECT_NE(out_.logs.back().second.find("pixels a side"), std::string::npos) << out_.logs.back().second;
+}
+
 TEST_F(teacher, refuses_to_compare_features_between_two_grids) {
   options_.send_features = true;
   auto batch = patches_of({{2, 9}}, 5).batch;

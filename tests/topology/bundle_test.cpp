@@ -101,6 +101,13 @@ TEST(bundle, lies_about_counts_and_lengths_allocate_nothing_and_are_errors) {
   EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), errc::corrupt) << "one frame";
   EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0}), errc::too_large);
   EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}), errc::truncated);
+  std::vector<std::uint8_t> many{0xc1, 1, 0, 0, 0x01, 0x10, 0, 0};   // 4097 parcels
+  many.resize(100000);
+  EXPECT_EQ(code(many), errc::too_large);
+  EXPECT_EQ(code(std::vector<std::uint8_t>((std::size_t{1} << 20) + 1, 0xc1)), errc::unsupported);
+  std::vector<std::uint8_t> large{0xc1, 1, 0, 0, 1, 0, 0, 0};
+  large.resize((std::size_t{1} << 20) + 1);
+  EXPECT_EQ(code(large), errc::too_large);
   rng random(5);
   auto longer = bundle_of({random_frames(random)});
   std::vector<std::uint8_t> padded(longer.data(), longer.data() + longer.bytes());

@@ -10,7 +10,7 @@
 #include "kernels/distill/pretrain.hpp"
 #include "kernels/model/llava.hpp"
 #include "kernels/model/quantise_model.hpp"
-#include "kernels/model/tokenizer.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/quant/packed_weight.hpp"
 
 namespace freshet::tools {
@@ -113,13 +113,19 @@ result<void> run_quantise(const quantise_request& request) {
   if (options.head_bits != 0 && options.head_bits != 8 && options.head_bits != request.bits) {
     return error{errc::invalid_argument, "--head-bits " + std::to_string(request.head_bits) + ": use 8, 0, or what --bits says"};
   }
-  FRESHET_TRY_ASSIGN(const model::llava dense, model::llava::load(request.model));
-  FRESHET_TRY_ASSIGN(const auto words, model::load_tokenizer(request.model));
+  FRESHET_TRY_ASSIGN(model::llava dense, model::llava::load(request.model));
+  // Asked as the daemon asks: what calibrates and is measured is what will be read.
+  FRESHET_TRY_ASSIGN(const auto asking, model::load_asking_tokenizer(request.model));
+  const auto& words = asking.words;
+  FRESHET_TRY(dense.take_frame(*words));
 
   std::optional<distill::phase_set> world;
   std::vector<scenes::example> examples;
   const bool calibrated = options.method != model::rounding::nearest;
   if (calibrated || request.measured > 0) {
+    if (!dense.config().vision) {
+      return error{errc::unsupported, request.model + ": a decoder alone; only --method rtn without --measure needs no pictures"};
+    }
     distill::phase_options phases;
     phases.side = static_cast<int>(dense.config().vision->image_size);
     phases.severity = request.severity;

@@ -15,6 +15,10 @@ constexpr std::size_t word = sizeof(std::uint32_t);
 constexpr std::size_t head_bytes = mark.size() + word;
 constexpr std::size_t alignment = 8;
 constexpr std::size_t least_frames = 2;   // envelope and body
+// Small parcels cost more here than on the wire: what one message may become is bounded before it is looked into.
+constexpr std::size_t most_bytes = std::size_t{1} << 20;
+constexpr std::size_t most_parcels = 4096;
+constexpr std::size_t most_frames = 16384;   // of all parcels together
 
 std::size_t aligned(std::size_t offset) { return (offset + alignment - 1) / alignment * alignment; }
 
@@ -71,7 +75,13 @@ result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bu
   if (std::memcmp(bundle.data(), mark.data(), mark.size()) != 0) {
     return error{errc::unsupported, "bundle: of another form than this end knows"};
   }
+  if (size > most_bytes) {
+    return error{errc::too_large, "bundle: " + std::to_string(size) + " bytes, at most " + std::to_string(most_bytes) + " are taken"};
+  }
   const std::size_t count = word_at(bundle, mark.size());
+  if (count > most_parcels) {
+    return error{errc::too_large, "bundle: " + std::to_string(count) + " parcels, at most " + std::to_string(most_parcels) + " are taken"};
+  }
   if (count == 0) return error{errc::corrupt, "bundle: no parcel"};
   if (count > (size - head_bytes) / (word * (1 + least_frames))) {
     return error{errc::truncated, "bundle: " + std::to_string(count) + " parcels in " + std::to_string(size) + " bytes"};
@@ -79,6 +89,7 @@ result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bu
   std::vector<std::vector<host_tensor>> parcels;
   parcels.reserve(count);
   std::size_t at = head_bytes;
+  std::size_t all_frames = 0;
   for (std::size_t n = 0; n < count; ++n) {
     if (size - at < word) return cut(n);
     const std::size_t frames = word_at(bundle, at);
@@ -87,6 +98,10 @@ result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bu
     if (frames > limits.frames) {
       return error{errc::too_large, "bundle: parcel " + std::to_string(n) + " has " + std::to_string(frames) + " frames, at most " +
                                         std::to_string(limits.frames) + " are taken"};
+    }
+    all_frames += frames;
+    if (all_frames > most_frames) {
+      return error{errc::too_large, "bundle: more than " + std::to_string(most_frames) + " frames"};
     }
     if (size - at < word * frames) return cut(n);
     const std::size_t lengths = at;

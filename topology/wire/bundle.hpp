@@ -38,8 +38,9 @@ class bundle_writer {
 /// True for a frame that begins as a bundle does; nothing else that we send or take does.
 [[nodiscard]] bool is_bundle(const host_tensor& frame);
 
-/// The frames of each parcel, in order; they share the bundle's memory. Errors: truncated, corrupt, and too_large
-/// beyond `limits`. Counts are held to the bytes that are there before anything is allocated for them.
+/// The frames of each parcel, in order; they share the bundle's memory. At most 1 MiB, 4096 parcels and 16384 frames.
+/// Errors: truncated, corrupt, too_large, and unsupported for a bundle of another form (a later sender's). Counts are held
+/// to the bytes that are there before anything is allocated for them.
 result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bundle, const wire_limits& limits = {});
 
 }  // namespace freshet::topology

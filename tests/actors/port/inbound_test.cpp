@@ -141,6 +141,17 @@ TEST_F(way_in, a_bundle_that_lies_is_one_malformed_message_and_one_of_bundles_to
   EXPECT_EQ(traffic->snapshot().faults.malformed, 2U);
 }
 
+TEST_F(way_in, a_bundle_of_another_form_is_a_newer_peer_and_not_a_bad_one) {
+  for (int i = 0; i < 100; ++i) {
+    received later;
+    later.frames = {host_tensor::of(std::vector<std::uint8_t>{0xc1, 9, 0, 0, 1, 0, 0, 0})};
+    EXPECT_FALSE(in->take(std::move(later), "edge", "edge#9", {}).genuine);
+  }
+  EXPECT_EQ(traffic->snapshot().faults.unknown_type, 100U);
+  EXPECT_EQ(traffic->snapshot().faults.malformed, 0U);
+  EXPECT_EQ(traffic->snapshot().faults.cut_offs, 0U);
+}
+
 TEST_F(way_in, whoever_is_cut_off_within_a_bundle_is_not_read_on) {
   std::vector<mail> mails;
   in->register_role("a", box(mails));

@@ -343,6 +343,20 @@ TEST_F(refused, a_scale_that_is_not_finite) {
   expect(errc::corrupt, layer_ + ": the scale of row 0, group 0 is not finite");
 }
 
+TEST_F(refused, levels_of_what_is_never_quantised) {
+  const std::string norm = "language_model.model.norm";
+  const std::string places = "vision_tower.vision_model.embeddings.position_embedding";
+  rewrite([&](std::vector<named_tensor>& all) {
+    for (auto& t : all) {
+      for (const std::string& layer : {norm, places}) {
+        if (t.name == layer + ".weight") t.name = layer + ".qweight";
+      }
+    }
+  });
+  expect(errc::corrupt, "missing: \"" + norm + ".weight\"");
+  expect(errc::corrupt, "missing: \"" + places + ".weight\"");
+}
+
 TEST_F(refused, levels_without_scales) {
   rewrite([&](std::vector<named_tensor>& all) {
     all.erase(std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.name == layer_ + ".scales"; }));

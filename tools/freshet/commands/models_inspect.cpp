@@ -40,6 +40,7 @@ struct models_options {
   std::string folder;
   bool as_json = false;
   bool hash = false;
+  std::string chat_template = "auto";
   model::lora_spec adapters;
 };
 
@@ -47,7 +48,11 @@ result<void> inspect(const models_options& o) {
   FRESHET_TRY_ASSIGN(const model::inspection found, model::inspect_model(o.folder, o.adapters));
   std::optional<model::line_figures> line;
   if (o.hash || (found.file_bytes <= hashed_unasked_bytes && found.trainable.adapted_layers > 0)) {
-    FRESHET_TRY_ASSIGN(line, model::hash_model(o.folder, o.adapters));
+    auto hashed = model::hash_model(o.folder, o.adapters, o.chat_template);
+    if (!hashed.ok() && o.hash) return hashed.err();
+    // Nobody asked for it: all else is worth showing.
+    if (!hashed.ok()) std::cerr << "no line: " << hashed.err().text() << '\n';
+    if (hashed.ok()) line = std::move(hashed).value();
   }
   if (o.as_json) {
     std::cout << json_of(found, o.adapters, line).dump() << '\n';
@@ -68,6 +73,7 @@ void add_models_inspect(CLI::App& models, action& chosen) {
   command->add_option("DIR", options->folder, "The model folder")->required();
   command->add_flag("--json", options->as_json, "One JSON object");
   command->add_flag("--hash", options->hash, "Compute the line however large the files are");
+  command->add_option("--chat-template", options->chat_template, "How the roles ask it: part of the line")->capture_default_str();
   command->add_option("--rank", options->adapters.rank, "Rank of the adapters")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--alpha", options->adapters.alpha, "Their scale is this over the rank")->capture_default_str();
   command->add_option("--targets", options->adapters.targets, "Layers that get one, by the end of their name")->delimiter(',');

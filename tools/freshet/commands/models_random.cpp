@@ -15,7 +15,7 @@
 namespace freshet::cli {
 namespace {
 
-constexpr const char* beside_the_weights[] = {"tokenizer.json",  "tokenizer.model",          "tokenizer_config.json",
+constexpr const char* beside_the_weights[] = {"freshet_tokenizer.json", "processor_config.json", "tokenizer.json", "tokenizer.model",          "tokenizer_config.json",
                                               "special_tokens_map.json", "preprocessor_config.json", "chat_template.jinja",
                                               "chat_template.json",      "generation_config.json"};
 
@@ -32,10 +32,14 @@ result<void> make_random(const random_options& o) {
   std::error_code failed;
   std::filesystem::create_directories(o.out, failed);
   if (failed) return error{errc::io, o.out + ": " + failed.message()};
+  const auto home = source.has_parent_path() ? source.parent_path() : std::filesystem::path(".");
+  if (std::filesystem::equivalent(home, o.out, failed)) {
+    return error{errc::invalid_argument, "--out " + o.out + ": the folder of the configuration itself, whose weights would be lost"};
+  }
   const model::llava made = model::llava::random(shape, o.seed);
   FRESHET_TRY(made.save(o.out));
   for (const char* name : beside_the_weights) {
-    const auto from = source.parent_path() / name;
+    const auto from = home / name;
     if (!std::filesystem::exists(from, failed)) continue;
     std::filesystem::copy_file(from, std::filesystem::path(o.out) / name, std::filesystem::copy_options::overwrite_existing, failed);
     if (failed) return error{errc::io, from.string() + ": " + failed.message()};
