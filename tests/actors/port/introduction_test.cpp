@@ -1,7 +1,9 @@
 // A node whose own roles never speak first can still be spoken to: its port introduces itself.
 #include "actors/rt/node.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -94,8 +96,16 @@ TEST_P(introduction, a_listener_that_was_started_anew_is_introduced_to_again) {
   far.reset();
   far = started(engine, links, talker(endpoint, 30, second));
   ASSERT_NE(far, nullptr);
-  ASSERT_TRUE(second->wait_for(30));
-  EXPECT_EQ(second->all(), counting(1, 30));
+  // Answers that the first life had not acknowledged come again, to its successor: at least once across a restart.
+  std::vector<std::uint64_t> own;
+  for (std::size_t count = 30; own.size() < 30; ++count) {
+    ASSERT_TRUE(second->wait_for(count));
+    const auto got = second->all();
+    ASSERT_LE(got.size(), 60U);
+    own.assign(std::find(got.begin(), got.end(), 1U), got.end());
+  }
+  own.resize(30);
+  EXPECT_EQ(own, counting(1, 30));
 }
 
 INSTANTIATE_TEST_SUITE_P(schemes, introduction, ::testing::Values("inproc", "tcp"),
