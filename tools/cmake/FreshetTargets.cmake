@@ -26,11 +26,12 @@ function(freshet_library name folder)
   endif()
 endfunction()
 
-# freshet_tests(NAME FOLDER [LABEL label] [TIMEOUT seconds] [PRECOMPILE headers...] LINK targets...)
+# freshet_tests(NAME FOLDER [LABEL label] [TIMEOUT seconds] [BY_FILE] [PRECOMPILE headers...] LINK targets...)
 # One GoogleTest program of all *_test.cpp directly below tests/FOLDER. PRECOMPILE: where many files use the same short
-# names, FRESHET_UNITY compiles them apart, and these headers once.
+# names, FRESHET_UNITY compiles them apart, and these headers once. BY_FILE: the tests of one file are one test of
+# CTest and one process: loading LibTorch takes longer than most of them.
 function(freshet_tests name folder)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "LINK;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(ARG "BY_FILE" "LABEL;TIMEOUT" "LINK;PRECOMPILE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
   if(NOT sources)
     return()
@@ -52,5 +53,31 @@ function(freshet_tests name folder)
   target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(test_${name} PRIVATE FRESHET_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                                   FRESHET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_BY_FILE)
+    freshet_tests_by_file(${name} "${sources}" ${ARG_LABEL} ${ARG_TIMEOUT})
+  else()
+    gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  endif()
+endfunction()
+
+# A test "NAME.FILE" for each source, of all suites that it begins; what is run is read from the sources, so a change of
+# one configures anew.
+function(freshet_tests_by_file name sources label timeout)
+  foreach(source IN LISTS sources)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    file(STRINGS ${source} begun REGEX "^(TYPED_)?TEST(_F|_P)?\\(")
+    set(filters "")
+    foreach(line IN LISTS begun)
+      string(REGEX REPLACE "^(TYPED_)?TEST(_F|_P)?\\( *([A-Za-z0-9_]+).*" "\\3" suite "${line}")
+      list(APPEND filters "${suite}.*" "*/${suite}.*" "${suite}/*")
+    endforeach()
+    list(REMOVE_DUPLICATES filters)
+    if(NOT filters)
+      message(FATAL_ERROR "${source}: no test begins a line there")
+    endif()
+    list(JOIN filters ":" filter)
+    get_filename_component(file ${source} NAME_WE)
+    add_test(NAME ${name}.${file} COMMAND test_${name} --gtest_brief=1 "--gtest_filter=${filter}")
+    set_tests_properties(${name}.${file} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
+  endforeach()
 endfunction()
