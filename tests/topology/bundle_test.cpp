@@ -96,7 +96,8 @@ TEST(bundle, lies_about_counts_and_lengths_allocate_nothing_and_are_errors) {
     return got.ok() ? errc{} : got.err().code;
   };
   EXPECT_EQ(code({0xc1, 1, 0, 0, 0, 0, 0, 0}), errc::corrupt) << "no parcel";
-  EXPECT_EQ(code({0xc1, 1, 0, 0, 0xff, 0xff, 0xff, 0xff}), errc::truncated) << "four billion parcels";
+  EXPECT_EQ(code({0xc1, 1, 0, 0, 0xff, 0xff, 0xff, 0xff}), errc::too_large) << "four billion parcels";
+  EXPECT_EQ(code({0xc1, 1, 0, 0, 0xff, 0, 0, 0}), errc::truncated) << "255 parcels in eight bytes";
   EXPECT_EQ(code({0xc1, 2, 0, 0, 1, 0, 0, 0}), errc::unsupported) << "a later form";
   EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), errc::corrupt) << "one frame";
   EXPECT_EQ(code({0xc1, 1, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0}), errc::too_large);
