@@ -9,7 +9,7 @@
 namespace freshet::config {
 
 struct link_settings {
-  std::uint32_t queue_limit = 1024;
+  std::uint32_t queue_limit = 256;
   milliseconds resend_after = milliseconds(500);
   std::uint32_t initial_credit = 4;
 

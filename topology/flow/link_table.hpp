@@ -35,7 +35,7 @@ namespace freshet::topology {
 class link_table {
  public:
   struct options {
-    std::size_t queue_limit = 1024;                          ///< unacknowledged + waiting sequenced messages of a link
+    std::size_t queue_limit = 256;                           ///< unacknowledged + waiting sequenced messages of a link
     duration resend_after = std::chrono::milliseconds{500};  ///< doubles without progress, up to resend_cap
     duration resend_cap = std::chrono::seconds{5};
     duration hello_every = std::chrono::seconds{1};
