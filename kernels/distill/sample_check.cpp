@@ -24,7 +24,7 @@ bool all_words(const std::vector<std::int32_t>& ids, std::int64_t words) {
 }
 
 result<void> check_cells(const labelled_sample& s, const model::vision_config& v) {
-  const std::int64_t width = v.num_channels * v.cell_size() * v.cell_size();
+  const std::int64_t width = v.cell_values();
   if (!is_matrix(s.patches, dtype::u8, s.positions.size(), width)) {
     return wrong_shape("patches must be u8 [" + std::to_string(s.positions.size()) + ", " + std::to_string(width) +
                        "], one row a position");

@@ -5,6 +5,7 @@
 
 #include "kernels/model/line.hpp"
 #include "kernels/model/llava.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/trainable_set.hpp"
 
 namespace freshet::model {
@@ -19,13 +20,15 @@ std::string shown(content_hash line) {
 }  // namespace
 
 result<exported_adapter> export_adapter(const std::filesystem::path& base, const lora_spec& spec, content_hash line,
-                                        const host_tensor& values, const std::filesystem::path& to, library_names names) {
+                                        const host_tensor& values, const std::filesystem::path& to, library_names names,
+                                        const std::string& chat_template) {
   FRESHET_TRY_ASSIGN(llava net, llava::load(base));
   FRESHET_TRY(net.attach(spec));
-  if (const content_hash own = line_of(net, spec); own != line) {
+  FRESHET_TRY_ASSIGN(const std::string frame, frame_text_of(base, chat_template));
+  if (const content_hash own = line_of(net, spec, frame); own != line) {
     return error{errc::wrong_base, base.string() + " with these adapters is the line " + shown(own) +
                                        ", what was learned belongs to " + shown(line) +
-                                       "; the folder, rank, alpha, targets and seed must be the distiller's"};
+                                       "; the folder, rank, alpha, targets, seed and chat template must be the distiller's"};
   }
   FRESHET_TRY(trainable_set::of(net.weights()).write(values));
   const lora_adapter adapter = adapter_of(net.config(), net.weights(), spec, base.string());

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 
 namespace freshet::model {
 
@@ -19,9 +20,10 @@ struct exported_adapter {
 };
 
 /// `values` f32 [N]: the trainable set of the model in `base` with adapters as `spec` says, in its order, of a
-/// version of `line`. errc::wrong_base when that is another line, errc::shape_mismatch when N is another.
+/// version of `line`, asked by `chat_template`. errc::wrong_base when that is another line, errc::shape_mismatch when N is another.
 result<exported_adapter> export_adapter(const std::filesystem::path& base, const lora_spec& spec, content_hash line,
                                         const host_tensor& values, const std::filesystem::path& to,
-                                        library_names names = library_names::current);
+                                        library_names names = library_names::current,
+                                        const std::string& chat_template = "auto");
 
 }  // namespace freshet::model

@@ -23,6 +23,8 @@ namespace freshet::model {
 struct part_spelling {
   std::string_view part;
   std::vector<std::string_view> in_files;
+  /// How the library's own modules begin since 4.52, by which PEFT's files call layers.
+  std::string_view in_library;
 };
 
 struct architecture {

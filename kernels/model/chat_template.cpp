@@ -123,8 +123,6 @@ result<prompt_frame> make_frame(const chat_template& from, const tokenizer& word
   const auto before = words.encode_prompt({{from.before_picture, true}}, true);
   const bool twice = !frame.before_picture.empty() && !before.empty() && before.front() == frame.before_picture.front();
   frame.before_picture.insert(frame.before_picture.end(), before.begin() + (twice ? 1 : 0), before.end());
-  frame.after_picture = words.encode_prompt({{from.after_picture, true}}, false);
-  frame.after_question = words.encode_prompt({{from.after_question, true}}, false);
   frame.after_answer = words.encode_prompt({{from.after_answer, true}}, false);
   if (frame.after_answer.empty() && words.specials().eos) frame.after_answer.push_back(*words.specials().eos);
   if (frame.after_answer.empty()) {

@@ -32,8 +32,6 @@ result<chat_template> find_chat_template(std::string_view name);
 /// A template in ids of one tokenizer.
 struct prompt_frame {
   std::vector<std::int32_t> before_picture;
-  std::vector<std::int32_t> after_picture;
-  std::vector<std::int32_t> after_question;
   std::vector<std::int32_t> after_answer;  ///< the first of them ends generation
 };
 

@@ -96,9 +96,15 @@ class fitting {
  private:
   /// What is in them is looked at when they are taken.
   void take_quantised_names(const std::string& parameter) {
-    for (const std::string& name : quantised_names(fit_.spelling, parameter)) known_.insert(name);
+    bool whole = true;
+    for (const std::string& name : quantised_names(fit_.spelling, parameter)) {
+      known_.insert(name);
+      if (files_.find(name) != nullptr) continue;
+      add(files_.origin(), "missing: " + in_quotes(name) + ", which belongs to a matrix in 8 or 4 bits");
+      whole = false;
+    }
     fit_.quantised.insert(parameter);
-    ++fitting_;
+    if (whole) ++fitting_;
   }
 
   void add(const std::string& file, const std::string& what) {

@@ -166,6 +166,19 @@ void put(json& node, const char* key, activation kind) {
   if (at == node.end() || activation_of(*at) != kind) node[key] = name(kind);
 }
 
+void put_vision_sizes(json& node, const vision_config& v) {
+  node["hidden_size"] = v.hidden_size;
+  node["intermediate_size"] = v.intermediate_size;
+  node["num_hidden_layers"] = v.num_hidden_layers;
+  node["num_attention_heads"] = v.num_attention_heads;
+  node["num_channels"] = v.num_channels;
+  node["image_size"] = v.image_size;
+  node["patch_size"] = v.patch_size;
+  put(node, "hidden_act", v.hidden_act);
+  node["layer_norm_eps"] = v.layer_norm_eps;
+  node["attention_dropout"] = v.attention_dropout;
+}
+
 void put_text(json& node, const text_config& t) {
   node["vocab_size"] = t.vocab_size;
   node["hidden_size"] = t.hidden_size;

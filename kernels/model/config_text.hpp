@@ -18,10 +18,12 @@ text_kind read_text_kind(const section& in);
 text_config read_text(const section& in, const section& outer, text_kind kind);
 /// Everything but model_type.
 void put_text(nlohmann::json& node, const text_config& text);
+/// The sizes of a vision transformer, under the names that CLIP, SigLIP and Idefics3 share.
+void put_vision_sizes(nlohmann::json& node, const vision_config& vision);
 
 /// A name that already means the same (gelu_new for gelu_pytorch_tanh) stays as it was written.
 void put(nlohmann::json& node, const char* key, activation kind);
-/// Where image_token_id and image_token_index both may stand: 32000 where neither does.
+/// Where image_token_id and image_token_index both may stand: `fallback` where neither does.
 std::int32_t read_image_token(const section& in, std::int32_t fallback);
 void put_image_token(nlohmann::json& node, std::int32_t id, const char* name_of_new_files);
 /// node[key], made an object where it is none.

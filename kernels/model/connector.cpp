@@ -9,7 +9,7 @@ namespace freshet::model {
 namespace {
 
 constexpr double merger_eps = 1e-6;
-const std::string prefix(connector_part);
+const std::string connector_prefix(connector_part);
 
 }  // namespace
 
@@ -18,16 +18,16 @@ void list_connector(parameter_list& to, const projector_config& config, const vi
   const std::int64_t cell = v.hidden_size * v.merge * v.merge;
   switch (config.kind) {
     case connector_kind::mlp:
-      list_linear(to, prefix + "linear_1", text_width, cell, config.bias);
-      list_linear(to, prefix + "linear_2", text_width, text_width, config.bias);
+      list_linear(to, connector_prefix + "linear_1", text_width, cell, config.bias);
+      list_linear(to, connector_prefix + "linear_2", text_width, text_width, config.bias);
       break;
     case connector_kind::pixel_shuffle:
-      list_linear(to, prefix + "modality_projection.proj", text_width, cell, false);
+      list_linear(to, connector_prefix + "modality_projection.proj", text_width, cell, false);
       break;
     case connector_kind::patch_merger:
-      list_norm(to, prefix + "ln_q", v.hidden_size);
-      list_linear(to, prefix + "mlp.0", cell, cell, true);
-      list_linear(to, prefix + "mlp.2", text_width, cell, true);
+      list_norm(to, connector_prefix + "ln_q", v.hidden_size);
+      list_linear(to, connector_prefix + "mlp.0", cell, cell, true);
+      list_linear(to, connector_prefix + "mlp.2", text_width, cell, true);
       break;
   }
 }
@@ -36,16 +36,16 @@ connector::connector(const projector_config& config, const vision_config& v, con
     : kind_(config.kind), act_(config.hidden_act), patches_per_cell_(v.merge * v.merge) {
   switch (kind_) {
     case connector_kind::mlp:
-      first_ = linear::take(from, prefix + "linear_1", lora_scale);
-      second_ = linear::take(from, prefix + "linear_2", lora_scale);
+      first_ = linear::take(from, connector_prefix + "linear_1", lora_scale);
+      second_ = linear::take(from, connector_prefix + "linear_2", lora_scale);
       break;
     case connector_kind::pixel_shuffle:
-      first_ = linear::take(from, prefix + "modality_projection.proj", lora_scale);
+      first_ = linear::take(from, connector_prefix + "modality_projection.proj", lora_scale);
       break;
     case connector_kind::patch_merger:
-      norm_ = layer_norm::take(from, prefix + "ln_q", merger_eps);
-      first_ = linear::take(from, prefix + "mlp.0", lora_scale);
-      second_ = linear::take(from, prefix + "mlp.2", lora_scale);
+      norm_ = layer_norm::take(from, connector_prefix + "ln_q", merger_eps);
+      first_ = linear::take(from, connector_prefix + "mlp.0", lora_scale);
+      second_ = linear::take(from, connector_prefix + "mlp.2", lora_scale);
       break;
   }
 }

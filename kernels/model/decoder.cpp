@@ -10,13 +10,6 @@
 namespace freshet::model {
 namespace {
 
-/// Rotates the pairs (i, i + d/2). x [B, H, T, d]; cosine, sine [B, 1, T, d].
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
-  const std::int64_t half = x.size(-1) / 2;
-  const at::Tensor turned = at::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1);
-  return x * cosine + turned * sine;
-}
-
 const std::string decoder_prefix(decoder_part);
 const std::string head_layer = std::string(head_part.substr(0, head_part.size() - 1));
 

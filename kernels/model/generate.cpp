@@ -44,14 +44,10 @@ generated generate(const llava& model, const sequence& prompt, const generation_
   const decoder& text = model.text_decoder();
   at::Tensor key_valid = prompt.valid;
   const at::Tensor order = at::arange(s, at::kLong);
-  const at::Tensor keep = order.unsqueeze(0)
-                              .le(order.unsqueeze(1))
-                              .logical_and(key_valid.unsqueeze(1))
-                              .logical_or(at::eye(s, at::kBool));
 
   kv_cache cache;
   at::Tensor attention;
-  const at::Tensor hidden = text.hidden(prompt.embeds, prompt.positions, additive_mask(keep).unsqueeze(1), &cache,
+  const at::Tensor hidden = text.hidden(prompt.embeds, prompt.positions, additive_mask(causal(key_valid)).unsqueeze(1), &cache,
                                         options.want_relevance ? &attention : nullptr);
   const at::Tensor last = key_valid.to(at::kLong).mul(order).argmax(1);  // index of each row's last prompt token
   at::Tensor state =

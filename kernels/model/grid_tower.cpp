@@ -11,22 +11,15 @@ namespace freshet::model {
 namespace {
 
 constexpr double rope_theta = 10000;
-const std::string prefix(tower_part);
-
-/// Rotates the pairs (i, i + d/2). x [N, H, K, d]; cosine, sine [N, 1, K, d].
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
-  const std::int64_t half = x.size(-1) / 2;
-  const at::Tensor turned = at::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1);
-  return x * cosine + turned * sine;
-}
+const std::string grid_prefix(tower_part);
 
 }  // namespace
 
 void list_grid_tower(parameter_list& to, const vision_config& v) {
-  list_tensor(to, prefix + "patch_embed.proj.weight",
+  list_tensor(to, grid_prefix + "patch_embed.proj.weight",
               {v.hidden_size, v.num_channels, v.temporal_patch, v.patch_size, v.patch_size});
   for (std::int64_t i = 0; i < v.num_hidden_layers; ++i) {
-    const std::string name = prefix + "blocks." + std::to_string(i) + ".";
+    const std::string name = grid_prefix + "blocks." + std::to_string(i) + ".";
     list_norm(to, name + "norm1", v.hidden_size);
     list_norm(to, name + "norm2", v.hidden_size);
     list_linear(to, name + "attn.qkv", 3 * v.hidden_size, v.hidden_size, true);
@@ -37,7 +30,7 @@ void list_grid_tower(parameter_list& to, const vision_config& v) {
 }
 
 grid_tower::grid_tower(const vision_config& config, const parameters& from, double lora_scale) : config_(config) {
-  patch_weight_ = adapted_weight::take(from, prefix + "patch_embed.proj", lora_scale);
+  patch_weight_ = adapted_weight::take(from, grid_prefix + "patch_embed.proj", lora_scale);
   std::vector<float> frequencies;
   const std::int64_t turned = config.head_dim() / 2;  // half of a head's channels by the row, half by the column
   for (std::int64_t i = 0; i < turned / 2; ++i) {
@@ -46,7 +39,7 @@ grid_tower::grid_tower(const vision_config& config, const parameters& from, doub
   }
   frequencies_ = at::tensor(frequencies);
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const std::string name = prefix + "blocks." + std::to_string(i) + ".";
+    const std::string name = grid_prefix + "blocks." + std::to_string(i) + ".";
     block b;
     b.norm1 = layer_norm::take(from, name + "norm1", config.layer_norm_eps);
     b.norm2 = layer_norm::take(from, name + "norm2", config.layer_norm_eps);

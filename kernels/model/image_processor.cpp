@@ -240,10 +240,6 @@ result<processed_picture> process_qwen2_vl(const image_processor_config& config,
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 result<void> check_picture(const rgb_picture& picture) {
   if (picture.height >= 1 && picture.width >= 1 && picture.height <= most_side && picture.width <= most_side &&
       picture.rgb.size() == static_cast<std::size_t>(picture.height * picture.width * 3)) {

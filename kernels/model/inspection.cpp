@@ -13,6 +13,7 @@
 #include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 #include "kernels/model/trainable_set.hpp"
+#include "kernels/quant/packed_weight.hpp"
 
 namespace freshet::model {
 namespace {
@@ -34,9 +35,12 @@ std::string_view part_name(std::string_view name) {
   return name.find("embed_tokens") != std::string_view::npos ? "embedding" : "decoder";
 }
 
-/// A matrix that multiplies its input: not an embedding, which is looked up.
-bool is_linear(std::string_view name, const std::vector<std::int64_t>& shape) {
-  return shape.size() == 2 && name.find("embed") == std::string_view::npos;
+/// As `models quantize` would store it, or as f32 where that layout does not take it.
+std::uint64_t packed_bytes(const std::vector<std::int64_t>& shape, int bits, std::int64_t group) {
+  const auto packed = quant::make_packed_shape(shape[0], shape[1], bits, group, "");
+  if (!packed.ok()) return 4 * static_cast<std::uint64_t>(items(shape));
+  const auto levels = static_cast<std::uint64_t>(packed->panels() * packed->panel_bytes());
+  return levels + static_cast<std::uint64_t>(items(packed->scale_dims())) * item_bytes(packed->scale_type());
 }
 
 weight_memory memory_of(const parameter_list& all) {
@@ -45,15 +49,10 @@ weight_memory memory_of(const parameter_list& all) {
     const auto n = static_cast<std::uint64_t>(items(shape));
     out.f32 += 4 * n;
     out.bf16 += 2 * n;
-    if (!is_linear(name, shape)) {
-      out.bits8 += 2 * n;
-      out.bits4 += 2 * n;
-      continue;
-    }
-    const auto rows = static_cast<std::uint64_t>(shape[0]);
-    const auto groups = static_cast<std::uint64_t>((shape[1] + group_of_4_bits - 1) / group_of_4_bits);
-    out.bits8 += n + 4 * rows;
-    out.bits4 += rows * ((static_cast<std::uint64_t>(shape[1]) + 1) / 2 + 2 * groups);
+    const bool few_bits = is_quantisable(name, shape);
+    const std::uint64_t bits8 = few_bits ? packed_bytes(shape, 8, quant::whole_row) : 4 * n;
+    out.bits8 += bits8;
+    out.bits4 += few_bits && !is_words(name.substr(0, name.rfind('.'))) ? packed_bytes(shape, 4, group_of_4_bits) : bits8;
   }
   return out;
 }
@@ -124,10 +123,7 @@ result<line_figures> hash_model(const std::filesystem::path& folder, const lora_
     hash.add(name, shape, to_host(to_torch(stored).to(at::kFloat)));
   }
   const std::uint64_t base = hash.digest();
-  // A folder without words runs nowhere; its line is that of a model that is asked plainly.
-  const auto asking = load_asking_tokenizer(folder, chat_template);
-  if (!asking.ok() && asking.err().code != errc::not_found) return asking.err();
-  const std::string frame = asking.ok() ? asking->words->frame_text() : std::string();
+  FRESHET_TRY_ASSIGN(const std::string frame, frame_text_of(folder, chat_template));
   return line_figures{base, line_of(base, trainable_set::of(shapes.first), adapters, frame)};
 }
 

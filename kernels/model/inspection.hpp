@@ -24,13 +24,13 @@ struct model_part {
   std::int64_t tensors = 0;
 };
 
-/// Bytes of the weights of a student when the weights of its linear layers are stored so, and all else (embeddings,
-/// norms, biases, convolutions) as bf16; at f32 and bf16 everything is.
+/// Bytes of the weights of a student: all of it as f32 or bf16, or as `models quantize` stores it (kernels/quant), whose
+/// matrices of layers and words have few bits; what stays float (norms, biases, convolutions) counts as f32.
 struct weight_memory {
   std::uint64_t f32 = 0;
   std::uint64_t bf16 = 0;
-  std::uint64_t bits8 = 0;   ///< a byte a weight and an f32 scale a row
-  std::uint64_t bits4 = 0;   ///< half a byte a weight and an f16 scale a group of 32
+  std::uint64_t bits8 = 0;
+  std::uint64_t bits4 = 0;   ///< in groups of 32, words in 8 bits; a matrix that 32 does not divide counts as f32
 };
 
 /// What CD-CCA trains of it: norms, biases, and adapters as asked for.

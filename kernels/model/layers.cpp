@@ -95,6 +95,18 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
   return at::matmul(p, v).transpose(1, 2).reshape({q.size(0), q.size(2), q.size(1) * v.size(-1)});
 }
 
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
+  const std::int64_t half = x.size(-1) / 2;
+  const at::Tensor turned = at::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1);
+  return x * cosine + turned * sine;
+}
+
+at::Tensor causal(const at::Tensor& valid) {
+  const std::int64_t s = valid.size(1);
+  const at::Tensor order = at::arange(s, at::kLong);
+  return order.unsqueeze(0).le(order.unsqueeze(1)).logical_and(valid.unsqueeze(1)).logical_or(at::eye(s, at::kBool));
+}
+
 at::Tensor additive_mask(const at::Tensor& keep) {
   return at::zeros(keep.sizes(), keep.options().dtype(at::kFloat)).masked_fill(keep.logical_not(), -1e30F);
 }

@@ -77,6 +77,13 @@ struct rms_norm {
 [[nodiscard]] at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias,
                                 at::Tensor* weights = nullptr);
 
+/// Rotary embedding (arXiv 2104.09864): turns the pairs (i, i + d/2). x [B, H, T, d]; cosine, sine [B, 1, T, d].
+[[nodiscard]] at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine);
+
+/// Who may look at whom, bool [B, S, S] of valid [B, S]: each position at the valid ones before it and at itself, so
+/// that the softmax of padding stays finite.
+[[nodiscard]] at::Tensor causal(const at::Tensor& valid);
+
 /// 0 where `keep` is true and a large negative number elsewhere, in f32.
 [[nodiscard]] at::Tensor additive_mask(const at::Tensor& keep);
 

@@ -17,13 +17,6 @@ namespace {
 /// f32 weights stay where they are mapped: the mapping is this model's alone, so that training may write into it.
 at::Tensor weight_of(const host_tensor& stored) { return to_torch(stored).to(at::kFloat); }
 
-/// Each position sees the valid ones before it and itself, so that the softmax of padding stays finite.
-at::Tensor causal(const at::Tensor& valid) {
-  const std::int64_t s = valid.size(1);
-  const at::Tensor order = at::arange(s, at::kLong);
-  return order.unsqueeze(0).le(order.unsqueeze(1)).logical_and(valid.unsqueeze(1)).logical_or(at::eye(s, at::kBool));
-}
-
 /// Cells as the patches that they are made of, row by row: patches [N, K · merge², channels · patch²], positions in
 /// the grid of patches.
 visual_input patches_of(const visual_input& cells, const vision_config& v) {
@@ -203,13 +196,18 @@ void llava::exchange(const std::vector<std::pair<std::string, at::Tensor>>& take
   bind();
 }
 
-llava llava::with_quantised(const std::map<std::string, quantised_weight>& layers,
-                            const quantisation_config& config) const {
+llava llava::without_weights() const {
   llava m(config_);
-  m.config_.quantisation = config;
   m.spelling_ = spelling_;
   m.carried_ = carried_;
   m.prefix_ = prefix_;
+  return m;
+}
+
+llava llava::with_quantised(const std::map<std::string, quantised_weight>& layers,
+                            const quantisation_config& config) const {
+  llava m = without_weights();
+  m.config_.quantisation = config;
   for (const auto& [name, value] : weights_.all()) {
     const auto found = layers.find(name.substr(0, name.rfind('.')));
     if (found != layers.end() && name == found->first + ".weight") {
@@ -223,11 +221,8 @@ llava llava::with_quantised(const std::map<std::string, quantised_weight>& layer
 }
 
 llava llava::with_float_matrices() const {
-  llava m(config_);
+  llava m = without_weights();
   m.config_.quantisation.reset();
-  m.spelling_ = spelling_;
-  m.carried_ = carried_;
-  m.prefix_ = prefix_;
   for (const auto& [name, value] : weights_.all()) {
     const std::string layer = name.substr(0, name.rfind('.'));
     const quantised_weight w = weights_.quantised(layer);
@@ -242,11 +237,8 @@ llava llava::with_float_matrices() const {
 }
 
 llava llava::clone() const {
-  llava copy(config_);
-  copy.spelling_ = spelling_;
+  llava copy = without_weights();
   copy.weights_ = weights_.clone();
-  copy.carried_ = carried_;
-  copy.prefix_ = prefix_;
   copy.lora_scale_ = lora_scale_;
   copy.bind();
   return copy;
@@ -346,9 +338,7 @@ at::Tensor llava::text_hidden(const at::Tensor& visual, const at::Tensor& valid,
   // Text sees its own block only.
   const at::Tensor block = at::cat({at::full({n, p}, -2, at::kLong), text.block}, 1);
   const at::Tensor same = block.unsqueeze(2).eq(block.unsqueeze(1)).logical_or(block.eq(-2).unsqueeze(1));
-  const at::Tensor keep = causal(at::cat({before.valid, text.block.ge(0)}, 1))
-                              .logical_and(same)
-                              .logical_or(at::eye(p + t, at::kBool));
+  const at::Tensor keep = causal(at::cat({before.valid, text.block.ge(0)}, 1)).logical_and(same);
   return decoder_.hidden(embeds, positions, additive_mask(keep).unsqueeze(1)).narrow(1, p, t);
 }
 

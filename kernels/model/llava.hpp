@@ -114,6 +114,8 @@ class llava {
  private:
   explicit llava(model_config config);
   void bind();
+  /// The same model but for its weights and adapters: bind() once it has some.
+  [[nodiscard]] llava without_weights() const;
   /// In the order of expected_parameters, under the program's names; a quantised matrix is two tensors.
   [[nodiscard]] std::vector<std::pair<std::string, host_tensor>> base_tensors() const;
   model_config config_;

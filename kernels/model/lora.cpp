@@ -7,22 +7,36 @@
 
 namespace freshet::model {
 
-namespace {
+std::vector<std::int64_t> lora_a_shape(std::vector<std::int64_t> weight, std::int64_t rank) {
+  weight[0] = rank;
+  return weight;
+}
 
-/// The shape of a weight with `rank` outputs.
-std::vector<std::int64_t> with_outputs(std::vector<std::int64_t> shape, std::int64_t rank) {
-  shape[0] = rank;
+std::vector<std::int64_t> lora_b_shape(const std::vector<std::int64_t>& weight, std::int64_t rank) {
+  std::vector<std::int64_t> shape(weight.size(), 1);
+  shape[0] = weight[0];
+  shape[1] = rank;
   return shape;
 }
 
-}  // namespace
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> adaptable_layers(const parameters& of) {
+  constexpr std::string_view suffix = ".weight";
+  constexpr std::string_view adapter = ".lora_";
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> out;
+  for (const auto& [name, value] : of.all()) {
+    const bool weight = name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+    if (!weight || (value.dim() != 2 && value.dim() != 4) || name.find(adapter) != std::string::npos) continue;
+    out.emplace_back(name.substr(0, name.size() - suffix.size()), value.sizes().vec());
+  }
+  for (const auto& [layer, w] : of.all_quantised()) out.push_back({layer, {w.shape.out, w.shape.in}});
+  return out;
+}
 
 result<std::int64_t> add_lora(parameters& to, const lora_spec& spec) {
   if (spec.rank < 1) return error{errc::invalid_argument, "lora rank " + std::to_string(spec.rank) + ", wants at least 1"};
   const rng base(spec.seed);
   std::int64_t layers = 0;
   std::vector<std::pair<std::string, at::Tensor>> fresh;
-  constexpr std::string_view suffix = ".weight";
   const auto adapt = [&](const std::string& layer, const std::vector<std::int64_t>& shape) {
     const std::string last = layer.substr(layer.rfind('.') + 1);
     if (std::find(spec.targets.begin(), spec.targets.end(), last) == spec.targets.end()) return;
@@ -33,21 +47,11 @@ result<std::int64_t> add_lora(parameters& to, const lora_spec& spec) {
     rng draw = base.split(layer);
     std::vector<float> a(static_cast<std::size_t>(spec.rank * in));
     for (float& x : a) x = static_cast<float>(draw.uniform(-bound, bound));
-    fresh.emplace_back(layer + ".lora_A.weight", at::tensor(a).reshape(with_outputs(shape, spec.rank)));
-    std::vector<std::int64_t> up(shape.size(), 1);
-    up[0] = shape[0];
-    up[1] = spec.rank;
-    fresh.emplace_back(layer + ".lora_B.weight", at::zeros(up));
+    fresh.emplace_back(layer + ".lora_A.weight", at::tensor(a).reshape(lora_a_shape(shape, spec.rank)));
+    fresh.emplace_back(layer + ".lora_B.weight", at::zeros(lora_b_shape(shape, spec.rank)));
     ++layers;
   };
-  for (const auto& [name, value] : to.all()) {
-    if ((value.dim() != 2 && value.dim() != 4) || name.size() < suffix.size() ||
-        name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) {
-      continue;
-    }
-    adapt(name.substr(0, name.size() - suffix.size()), value.sizes().vec());
-  }
-  for (const auto& [layer, w] : to.all_quantised()) adapt(layer, {w.shape.out, w.shape.in});
+  for (const auto& [layer, shape] : adaptable_layers(to)) adapt(layer, shape);
   if (layers == 0) {
     std::string wanted;
     for (const std::string& t : spec.targets) wanted += (wanted.empty() ? "" : ", ") + t;

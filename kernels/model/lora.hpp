@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/fields.hpp"
@@ -20,6 +21,14 @@ struct lora_spec {
 
   [[nodiscard]] double scale() const { return alpha / static_cast<double>(rank); }
 };
+
+/// The shapes of the two matrices beside a weight of that shape ([out, in], or [out, in, kh, kw]).
+[[nodiscard]] std::vector<std::int64_t> lora_a_shape(std::vector<std::int64_t> weight, std::int64_t rank);
+[[nodiscard]] std::vector<std::int64_t> lora_b_shape(const std::vector<std::int64_t>& weight, std::int64_t rank);
+
+/// Layers that may have an adapter and the shapes of their weights: linear ones, in float or quantised, and
+/// convolutions; embeddings are among them by shape.
+[[nodiscard]] std::vector<std::pair<std::string, std::vector<std::int64_t>>> adaptable_layers(const parameters& of);
 
 /// Adds lora_A (uniform ±1/sqrt(in), as Kaiming with a = √5 gives) and lora_B (zero) beside every
 /// targeted weight of a linear layer ([out, in]: A [r, in], B [out, r]) or a convolution ([out, in, kh, kw]:

@@ -72,6 +72,8 @@ struct vision_config {
   [[nodiscard]] std::int64_t patches() const noexcept { return grid() * grid(); }
   /// A cell is what becomes one visual token: a patch, or a square of merge² of them.
   [[nodiscard]] std::int64_t cell_size() const noexcept { return patch_size * merge; }
+  /// Of one cell, all channels.
+  [[nodiscard]] std::int64_t cell_values() const noexcept { return num_channels * cell_size() * cell_size(); }
   [[nodiscard]] std::int64_t cell_grid() const noexcept { return grid() / merge; }
   [[nodiscard]] std::int64_t cells() const noexcept { return cell_grid() * cell_grid(); }
   /// Length of the tower's sequence for a whole image.
@@ -178,8 +180,9 @@ result<void> check_model_config(const model_config& config, std::string_view ori
 /// Hugging Face's layout, keys sorted, two spaces of indent; unknown keys of `document` are kept.
 std::string to_json(const model_config& config);
 
-/// `folder`/config.json, and `folder`/generation_config.json where there is one.
+/// `folder`/config.json, and what generation_config.json and preprocessor_config.json say where they stand beside it.
 result<model_config> load_model_config(const std::filesystem::path& folder);
+/// The first two; preprocessor_config.json is for whoever copies a folder.
 result<void> save_model_config(const model_config& config, const std::filesystem::path& folder);
 
 }  // namespace freshet::model

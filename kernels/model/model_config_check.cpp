@@ -16,7 +16,7 @@ void check_vision(const vision_config& v, const std::string& at, bool readable, 
   problems.within(at + "patch_size", v.patch_size, 1, 8192);
   problems.within(at + "layer_norm_eps", v.layer_norm_eps, 1e-15, 0.1);
   problems.within(at + "attention_dropout", v.attention_dropout, 0.0, 1.0);
-  problems.within(at + "merge", v.merge, 1, 64);
+  problems.within(v.kind == vision_kind::qwen2_vl ? at + "spatial_merge_size" : "scale_factor", v.merge, 1, 64);
   problems.within(at + "temporal_patch_size", v.temporal_patch, 1, 64);
   for (const std::int64_t channels : v.patch_stem) {
     problems.within(at + "freshet_patch_stem.channels", channels, 1, 65536);

@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "kernels/model/architecture.hpp"
-#include "kernels/model/part_names.hpp"
+#include "kernels/model/key_spelling.hpp"
+#include "kernels/model/lora.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/strict_json.hpp"
 #include "kernels/model/tensor_bridge.hpp"
@@ -27,53 +29,18 @@ bool ends(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-struct part_names {
-  std::string_view ours;
-  std::string_view current;
-  std::string_view before;
+struct layer {
+  std::string name;                  ///< ours
+  std::vector<std::int64_t> shape;   ///< of its weight
 };
-
-/// How the modules of the library's models begin; longer parts of ours stand before those that they begin with.
-const std::vector<part_names>& parts_of(const model_config& config) {
-  static const std::vector<part_names> llava{{vision_model_part, "model.vision_tower.vision_model.", "vision_tower.vision_model."},
-                                             {connector_part, "model.multi_modal_projector.", "multi_modal_projector."},
-                                             {decoder_part, "model.language_model.", "language_model.model."},
-                                             {head_part, "lm_head.", "language_model.lm_head."}};
-  static const std::vector<part_names> idefics3{{vision_model_part, "model.vision_model.", "model.vision_model."},
-                                                {connector_part, "model.connector.", "model.connector."},
-                                                {decoder_part, "model.text_model.", "model.text_model."},
-                                                {head_part, "lm_head.", "lm_head."}};
-  static const std::vector<part_names> qwen2_vl{{connector_part, "model.visual.merger.", "visual.merger."},
-                                                {tower_part, "model.visual.", "visual."},
-                                                {decoder_part, "model.language_model.", "model."},
-                                                {head_part, "lm_head.", "lm_head."}};
-  static const std::vector<part_names> alone{{decoder_part, "model.", "model."}, {head_part, "lm_head.", "lm_head."}};
-  const std::string_view type = architecture_of(config).model_type;
-  if (type == "llava") return llava;
-  if (type == "idefics3" || type == "smolvlm") return idefics3;
-  if (type == "qwen2_vl") return qwen2_vl;
-  return alone;
-}
-
-/// Layers that may have matrices: name of ours, by the library's.
-struct layer_map {
-  std::map<std::string, std::string> ours;
-};
-
-bool is_layer(const std::string& name, const at::Tensor& value) {
-  constexpr std::string_view weight = ".weight";
-  return ends(name, weight) && (value.dim() == 2 || value.dim() == 4);
-}
+/// Layers that may have matrices, by the library's name.
+using layer_map = std::map<std::string, layer>;
 
 bool is_embedding(std::string_view layer) { return ends(layer, "embed_tokens") || ends(layer, "position_embedding"); }
 
 layer_map layers_of(const model_config& config, const parameters& base, library_names names) {
   layer_map out;
-  for (const auto& [name, value] : base.all()) {
-    if (!is_layer(name, value) || ends(name, ends_a) || ends(name, ends_b)) continue;
-    const std::string layer = name.substr(0, name.size() - std::string_view(".weight").size());
-    out.ours.emplace(library_name(config, layer, names), layer);
-  }
+  for (auto& [name, shape] : adaptable_layers(base)) out.emplace(library_name(config, name, names), layer{name, std::move(shape)});
   return out;
 }
 
@@ -98,25 +65,12 @@ result<std::pair<library_names, layer_map>> names_of(const safetensors_file& fil
     layer_map layers = layers_of(config, base, names);
     std::string unknown;
     for (const std::string& module : modules) {
-      if (layers.ours.count(module) == 0) unknown += "\n  no such layer: " + in_quotes(module);
+      if (layers.count(module) == 0) unknown += "\n  no such layer: " + in_quotes(module);
     }
     if (unknown.empty()) return std::make_pair(names, std::move(layers));
     if (strangers.empty() || unknown.size() < strangers.size()) strangers = std::move(unknown);
   }
   return error{errc::corrupt, file.origin() + ": made for another model:" + strangers};
-}
-
-std::vector<std::int64_t> shape_a(const at::Tensor& weight, std::int64_t rank) {
-  std::vector<std::int64_t> shape = weight.sizes().vec();
-  shape[0] = rank;
-  return shape;
-}
-
-std::vector<std::int64_t> shape_b(const at::Tensor& weight, std::int64_t rank) {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(weight.dim()), 1);
-  shape[0] = weight.size(0);
-  shape[1] = rank;
-  return shape;
 }
 
 result<at::Tensor> values_of(const safetensors_file& file, const std::string& name) {
@@ -125,23 +79,21 @@ result<at::Tensor> values_of(const safetensors_file& file, const std::string& na
   return to_torch(stored).to(at::kFloat, false, /*copy=*/true);
 }
 
-result<void> read_matrices(const safetensors_file& file, const parameters& base, const layer_map& layers,
-                           lora_adapter& out) {
+result<void> read_matrices(const safetensors_file& file, const layer_map& layers, lora_adapter& out) {
   std::string problems;
-  for (const auto& [module, layer] : layers.ours) {
+  for (const auto& [module, of] : layers) {
     const std::string front = std::string(key_front) + module;
     const bool there = file.find(front + std::string(ends_a)) != nullptr || file.find(front + std::string(ends_b)) != nullptr;
     if (!out.config.targets_module(module)) {
       if (there) problems += "\n  not among target_modules: " + module;
       continue;
     }
-    if (is_embedding(layer)) {
+    if (is_embedding(of.name)) {
       return error{errc::unsupported, file.origin() + ": target_modules name " + in_quotes(module) +
                                           ", an embedding; only linear layers and convolutions are built in"};
     }
     FRESHET_TRY_ASSIGN(const std::int64_t rank, out.config.rank_of(module));
     FRESHET_TRY_ASSIGN(const double scale, out.config.scale_of(module));
-    const at::Tensor& weight = base.at(layer + ".weight");
     for (const bool down : {true, false}) {
       const std::string end(down ? ends_a : ends_b);
       if (file.find(front + end) == nullptr) {
@@ -149,7 +101,7 @@ result<void> read_matrices(const safetensors_file& file, const parameters& base,
         continue;
       }
       FRESHET_TRY_ASSIGN(at::Tensor value, values_of(file, front + end));
-      if (value.sizes().vec() != (down ? shape_a(weight, rank) : shape_b(weight, rank))) {
+      if (value.sizes().vec() != (down ? lora_a_shape(of.shape, rank) : lora_b_shape(of.shape, rank))) {
         problems += "\n  wrong shape: " + front + end;
         continue;
       }
@@ -158,7 +110,7 @@ result<void> read_matrices(const safetensors_file& file, const parameters& base,
         continue;
       }
       if (!down && scale != out.scale) value.mul_(scale / out.scale);
-      out.matrices.emplace_back(layer + end, std::move(value));
+      out.matrices.emplace_back(of.name + end, std::move(value));
     }
   }
   if (!problems.empty()) return error{errc::corrupt, file.origin() + ": tensors do not fit " + peft_config_file + ":" + problems};
@@ -204,14 +156,19 @@ result<void> read_norms_and_biases(const safetensors_file& file, const model_con
 std::string library_name(const model_config& config, std::string_view ours, library_names names) {
   // A module's name lacks the dot that its parameters' go on with.
   const std::string dotted = std::string(ours) + ".";
-  for (const part_names& p : parts_of(config)) {
-    if (!begins(dotted, p.ours)) continue;
-    std::string out(names == library_names::current ? p.current : p.before);
-    out += dotted.substr(p.ours.size());
-    out.pop_back();
-    return out;
+  const auto without_dot = [](std::string name) {
+    name.pop_back();
+    return name;
+  };
+  // Before 4.52 modules were called as new files still call their tensors.
+  if (names == library_names::before_4_52) return without_dot(key_spelling::standard(config).in_file(dotted));
+  // The longest part, so that one within another wins.
+  const part_spelling* found = nullptr;
+  for (const part_spelling& p : architecture_of(config).spellings) {
+    if (begins(dotted, p.part) && (found == nullptr || p.part.size() > found->part.size())) found = &p;
   }
-  return std::string(ours);
+  if (found == nullptr) return std::string(ours);
+  return without_dot(std::string(found->in_library) + dotted.substr(found->part.size()));
 }
 
 result<lora_adapter> load_peft(const std::filesystem::path& folder, const model_config& config, const parameters& base) {
@@ -222,7 +179,7 @@ result<lora_adapter> load_peft(const std::filesystem::path& folder, const model_
   out.scale = out.config.scale();
   FRESHET_TRY_ASSIGN(const safetensors_file file, safetensors_file::open(folder / peft_weights_file));
   FRESHET_TRY_ASSIGN(const auto known, names_of(file, config, base));
-  FRESHET_TRY(read_matrices(file, base, known.second, out));
+  FRESHET_TRY(read_matrices(file, known.second, out));
   std::error_code ignored;
   if (!std::filesystem::exists(folder / norms_and_biases_file, ignored)) return out;
   FRESHET_TRY_ASSIGN(const safetensors_file others, safetensors_file::open(folder / norms_and_biases_file));

@@ -1,6 +1,6 @@
 // Prompts as Hugging Face's processors make them: token ids with placeholders where pictures stand, an
-// attention mask, pixels in the form that the architecture's processor gives them. For real prompts, and
-// for comparing with the reference implementation.
+// attention mask, pixels in the form that the architecture's processor gives them. The forward pass as the reference
+// has it: the engine's own way (llava::visual_tokens, text_hidden) is held to it by tests.
 // Shapes: B rows, T positions, I pictures, D decoder width.
 #pragma once
 

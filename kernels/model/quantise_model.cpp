@@ -16,11 +16,6 @@ constexpr std::size_t most_moment_bytes = std::size_t{1} << 30;
 // Of the mean diagonal, added to all of it (arXiv 2210.17323, section 3.3).
 constexpr double damping = 0.01;
 
-bool is_words(const std::string& layer) {
-  const std::string last = layer.substr(layer.rfind('.') + 1);
-  return last == "embed_tokens" || last == "lm_head";
-}
-
 quantisation_config format_of(const std::string& layer, const quantise_options& options) {
   if (!is_words(layer) || options.head_bits == options.format.bits) return options.format;
   return {options.head_bits, options.head_bits == 8 ? quant::whole_row : options.format.group_size};

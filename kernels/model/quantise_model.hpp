@@ -22,7 +22,8 @@ struct quantise_options {
   int head_bits = 8;  ///< of embedding and head: 8, 4 in the format's groups, or 0 = float
 };
 
-/// Runs a model over the calibration's questions; every linear layer must be reached.
+/// Runs a model over the calibration's questions. A matrix that nothing reaches (an embedding that is no head) is rounded
+/// by a search over its own weights.
 using calibration_run = std::function<void(const llava&)>;
 
 /// The layers that would be quantised, in the order in which a forward pass meets them.

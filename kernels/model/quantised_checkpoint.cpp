@@ -16,11 +16,12 @@ std::string layer_of(const std::string& parameter) {
   return parameter.substr(0, parameter.size() - weight_suffix.size());
 }
 
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 }  // namespace
+
+bool is_words(const std::string& layer) {
+  const std::string last = layer.substr(layer.rfind('.') + 1);
+  return last == "embed_tokens" || last == "lm_head";
+}
 
 bool is_quantisable(const std::string& parameter, const std::vector<std::int64_t>& shape) {
   return shape.size() == 2 && !layer_of(parameter).empty() && parameter.find("position_embedding") == std::string::npos;
@@ -28,7 +29,7 @@ bool is_quantisable(const std::string& parameter, const std::vector<std::int64_t
 
 bool is_quantised_in(const checkpoint& files, const key_spelling& spelling, const std::string& parameter) {
   const std::string layer = layer_of(parameter);
-  return !layer.empty() && !files.contains(spelling.in_file(parameter)) && files.contains(spelling.in_file(layer + levels_suffix));
+  return !layer.empty() && files.contains(spelling.in_file(layer + levels_suffix));
 }
 
 std::array<std::string, 2> quantised_names(const key_spelling& spelling, const std::string& parameter) {
@@ -45,9 +46,8 @@ result<void> take_quantised(const checkpoint& files, const key_spelling& spellin
   const std::string what = files.origin() + ": " + layer;
   FRESHET_TRY_ASSIGN(const quant::packed_weight w,
                      quant::adopt_packed(std::move(levels), std::move(scales), shape.at(0), shape.at(1), what));
-  const bool words = ends_with(layer, "embed_tokens") || ends_with(layer, "lm_head");
   const bool as_configured = w.shape.bits == config.bits && w.shape.group == config.group_size;
-  if (!as_configured && !(words && w.shape.bits == 8)) {
+  if (!as_configured && !(is_words(layer) && w.shape.bits == 8)) {
     return error{errc::unsupported, what + ": " + std::to_string(w.shape.bits) + " bits in groups of " +
                                         std::to_string(w.shape.group) + ", quantization_config says " +
                                         std::to_string(config.bits) + " in groups of " + std::to_string(config.group_size)};

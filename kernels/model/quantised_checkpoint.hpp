@@ -19,6 +19,9 @@ namespace freshet::model {
 /// Whether a parameter of that name and shape may be in 8 or 4 bits: the matrices of linear layers and of words.
 [[nodiscard]] bool is_quantisable(const std::string& parameter, const std::vector<std::int64_t>& shape);
 
+/// Whether a layer (X of X.weight) is of words: the embedding or the head, which may have other bits than the rest.
+[[nodiscard]] bool is_words(const std::string& layer);
+
 /// Whether the files hold X.qweight instead of `parameter` = X.weight.
 [[nodiscard]] bool is_quantised_in(const checkpoint& files, const key_spelling& spelling, const std::string& parameter);
 

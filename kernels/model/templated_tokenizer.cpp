@@ -79,4 +79,11 @@ result<asking_tokenizer> load_asking_tokenizer(const std::filesystem::path& fold
   return out;
 }
 
+result<std::string> frame_text_of(const std::filesystem::path& folder, std::string_view template_name) {
+  const auto asking = load_asking_tokenizer(folder, template_name);
+  if (asking.ok()) return asking->words->frame_text();
+  if (asking.err().code == errc::not_found) return std::string();
+  return asking.err();
+}
+
 }  // namespace freshet::model

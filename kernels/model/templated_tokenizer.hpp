@@ -28,6 +28,10 @@ struct asking_tokenizer {
 result<asking_tokenizer> load_asking_tokenizer(const std::filesystem::path& folder,
                                                std::string_view template_name = choose_template);
 
+/// tokenizer::frame_text of that, for what needs the line and no words. A folder without a tokenizer runs nowhere: its
+/// line is that of a model that is asked plainly.
+result<std::string> frame_text_of(const std::filesystem::path& folder, std::string_view template_name);
+
 /// `words` asking by a template; errc::unsupported when it lacks a token that the template needs.
 result<std::shared_ptr<const tokenizer>> with_template(std::shared_ptr<const tokenizer> words, chat_template used);
 

@@ -9,7 +9,7 @@ namespace freshet::model {
 namespace {
 
 constexpr std::int64_t stem_groups = 8;
-const std::string prefix(vision_model_part);
+const std::string vision_prefix(vision_model_part);
 
 }  // namespace
 
@@ -42,22 +42,22 @@ at::Tensor spread_positions(const at::Tensor& real, std::int64_t side) {
 void list_vision_tower(parameter_list& to, const vision_config& v) {
   std::int64_t channels = v.num_channels;
   for (std::size_t i = 0; i < v.patch_stem.size(); ++i) {
-    const std::string name = prefix + "embeddings.stem." + std::to_string(i);
+    const std::string name = vision_prefix + "embeddings.stem." + std::to_string(i);
     list_tensor(to, name + ".conv.weight", {v.patch_stem[i], channels, 3, 3});
     list_tensor(to, name + ".conv.bias", {v.patch_stem[i]});
     list_norm(to, name + ".norm", v.patch_stem[i]);
     channels = v.patch_stem[i];
   }
   const std::int64_t kernel = v.patch_stem.empty() ? v.patch_size : 1;
-  list_tensor(to, prefix + "embeddings.patch_embedding.weight", {v.hidden_size, channels, kernel, kernel});
-  if (v.kind != vision_kind::clip) list_tensor(to, prefix + "embeddings.patch_embedding.bias", {v.hidden_size});
-  list_tensor(to, prefix + "embeddings.position_embedding.weight", {v.tokens(), v.hidden_size});
+  list_tensor(to, vision_prefix + "embeddings.patch_embedding.weight", {v.hidden_size, channels, kernel, kernel});
+  if (v.kind != vision_kind::clip) list_tensor(to, vision_prefix + "embeddings.patch_embedding.bias", {v.hidden_size});
+  list_tensor(to, vision_prefix + "embeddings.position_embedding.weight", {v.tokens(), v.hidden_size});
   if (v.class_token) {
-    list_tensor(to, prefix + "embeddings.class_embedding", {v.hidden_size});
-    list_norm(to, prefix + "pre_layrnorm", v.hidden_size);
+    list_tensor(to, vision_prefix + "embeddings.class_embedding", {v.hidden_size});
+    list_norm(to, vision_prefix + "pre_layrnorm", v.hidden_size);
   }
   for (std::int64_t i = 0; i < v.num_hidden_layers; ++i) {
-    const std::string name = prefix + "encoder.layers." + std::to_string(i) + ".";
+    const std::string name = vision_prefix + "encoder.layers." + std::to_string(i) + ".";
     list_norm(to, name + "layer_norm1", v.hidden_size);
     for (const char* p : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
       list_linear(to, name + "self_attn." + p, v.hidden_size, v.hidden_size, true);
@@ -66,12 +66,12 @@ void list_vision_tower(parameter_list& to, const vision_config& v) {
     list_linear(to, name + "mlp.fc1", v.intermediate_size, v.hidden_size, true);
     list_linear(to, name + "mlp.fc2", v.hidden_size, v.intermediate_size, true);
   }
-  if (v.kind == vision_kind::idefics3) list_norm(to, prefix + "post_layernorm", v.hidden_size);
+  if (v.kind == vision_kind::idefics3) list_norm(to, vision_prefix + "post_layernorm", v.hidden_size);
 }
 
 vision_tower::vision_tower(const vision_config& config, const parameters& from, double lora_scale)
     : config_(config) {
-  const std::string embeddings = prefix + "embeddings.";
+  const std::string embeddings = vision_prefix + "embeddings.";
   for (std::size_t i = 0; i < config.patch_stem.size(); ++i) {
     const std::string name = embeddings + "stem." + std::to_string(i);
     stem_.push_back({adapted_weight::take(from, name + ".conv", lora_scale), from.at(name + ".conv.bias"), from.at(name + ".norm.weight"),
@@ -82,11 +82,11 @@ vision_tower::vision_tower(const vision_config& config, const parameters& from, 
   position_embedding_ = from.at(embeddings + "position_embedding.weight");
   if (config.class_token) {
     class_embedding_ = from.at(embeddings + "class_embedding");
-    pre_norm_ = layer_norm::take(from, prefix + "pre_layrnorm", config.layer_norm_eps);
+    pre_norm_ = layer_norm::take(from, vision_prefix + "pre_layrnorm", config.layer_norm_eps);
     has_pre_norm_ = true;
   }
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const std::string name = prefix + "encoder.layers." + std::to_string(i) + ".";
+    const std::string name = vision_prefix + "encoder.layers." + std::to_string(i) + ".";
     encoder_layer l;
     l.norm1 = layer_norm::take(from, name + "layer_norm1", config.layer_norm_eps);
     l.norm2 = layer_norm::take(from, name + "layer_norm2", config.layer_norm_eps);
@@ -99,7 +99,7 @@ vision_tower::vision_tower(const vision_config& config, const parameters& from, 
     layers_.push_back(std::move(l));
   }
   has_post_norm_ = config.kind == vision_kind::idefics3;
-  if (has_post_norm_) post_norm_ = layer_norm::take(from, prefix + "post_layernorm", config.layer_norm_eps);
+  if (has_post_norm_) post_norm_ = layer_norm::take(from, vision_prefix + "post_layernorm", config.layer_norm_eps);
 }
 
 at::Tensor vision_tower::through_stem(const visual_input& in) const {

@@ -18,8 +18,8 @@ void read(const section& top, model_config& out, readable_sections& readable) {
 void write(const model_config& config, nlohmann::json& root) { put_text(root, config.text); }
 
 // The empty one: the bare model without its head, as LlamaModel and Qwen2Model save it.
-const std::vector<part_spelling> spellings{{decoder_part, {"model.", "", "language_model.model."}},
-                                           {head_part, {"lm_head.", "model.lm_head.", "language_model.lm_head."}}};
+const std::vector<part_spelling> spellings{{decoder_part, {"model.", "", "language_model.model."}, "model."},
+                                           {head_part, {"lm_head.", "model.lm_head.", "language_model.lm_head."}, "lm_head."}};
 
 }  // namespace
 

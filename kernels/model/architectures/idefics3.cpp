@@ -35,19 +35,6 @@ vision_config read_vision(const section& in) {
   return v;
 }
 
-void put_vision(json& node, const vision_config& v) {
-  node["hidden_size"] = v.hidden_size;
-  node["intermediate_size"] = v.intermediate_size;
-  node["num_hidden_layers"] = v.num_hidden_layers;
-  node["num_attention_heads"] = v.num_attention_heads;
-  node["num_channels"] = v.num_channels;
-  node["image_size"] = v.image_size;
-  node["patch_size"] = v.patch_size;
-  put(node, "hidden_act", v.hidden_act);
-  node["layer_norm_eps"] = v.layer_norm_eps;
-  node["attention_dropout"] = v.attention_dropout;
-}
-
 void read(const section& top, model_config& out, readable_sections& readable) {
   const problem_list& problems = top.problems();
   std::size_t before = problems.size();
@@ -75,7 +62,7 @@ void write_as(const char* vision_type, const model_config& config, json& root) {
   put_image_token(root, config.projector->image_token_id, "image_token_id");
   json& vision = inner_object(root, "vision_config");
   if (!vision.contains("model_type")) vision["model_type"] = vision_type;
-  put_vision(vision, *config.vision);
+  put_vision_sizes(vision, *config.vision);
   json& text = inner_object(root, "text_config");
   text["model_type"] = config.text.kind == text_kind::llama ? "llama" : "qwen2";
   put_text(text, config.text);
@@ -83,10 +70,10 @@ void write_as(const char* vision_type, const model_config& config, json& root) {
 }
 
 const std::vector<part_spelling> spellings{
-    {vision_model_part, {"model.vision_model.", "vision_model."}},
-    {connector_part, {"model.connector.", "connector."}},
-    {decoder_part, {"model.text_model.", "text_model."}},
-    {head_part, {"lm_head.", "model.lm_head."}}};
+    {vision_model_part, {"model.vision_model.", "vision_model."}, "model.vision_model."},
+    {connector_part, {"model.connector.", "connector."}, "model.connector."},
+    {decoder_part, {"model.text_model.", "text_model."}, "model.text_model."},
+    {head_part, {"lm_head.", "model.lm_head."}, "lm_head."}};
 
 }  // namespace
 

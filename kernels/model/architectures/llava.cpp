@@ -1,5 +1,4 @@
 // LLaVA (arXiv 2304.08485): a CLIP or SigLIP tower, an MLP, a Llama or Qwen2 decoder.
-#include <limits>
 
 #include "kernels/model/architecture.hpp"
 #include "kernels/model/config_text.hpp"
@@ -67,16 +66,7 @@ projector_config read_projector(const section& in) {
 void put_vision(json& node, const vision_config& v) {
   const bool siglip = v.kind == vision_kind::siglip;
   node["model_type"] = siglip ? "siglip_vision_model" : "clip_vision_model";
-  node["hidden_size"] = v.hidden_size;
-  node["intermediate_size"] = v.intermediate_size;
-  node["num_hidden_layers"] = v.num_hidden_layers;
-  node["num_attention_heads"] = v.num_attention_heads;
-  node["num_channels"] = v.num_channels;
-  node["image_size"] = v.image_size;
-  node["patch_size"] = v.patch_size;
-  put(node, "hidden_act", v.hidden_act);
-  node["layer_norm_eps"] = v.layer_norm_eps;
-  node["attention_dropout"] = v.attention_dropout;
+  put_vision_sizes(node, v);
   if (siglip) node["vision_use_head"] = v.pooling_head;
   if (!siglip && !v.class_token) {
     node["freshet_no_class_token"] = true;
@@ -130,10 +120,12 @@ const architecture& llava_architecture() {
       "LlavaForConditionalGeneration",
       read,
       write,
-      {{vision_model_part, {"vision_tower.vision_model.", "model.vision_tower.vision_model.", "model.vision_tower.", "vision_tower."}},
-       {connector_part, {"multi_modal_projector.", "model.multi_modal_projector."}},
-       {decoder_part, {"language_model.model.", "model.language_model.", "model.language_model.model.", "language_model."}},
-       {head_part, {"language_model.lm_head.", "lm_head.", "model.language_model.lm_head.", "model.lm_head."}}}};
+      {{vision_model_part, {"vision_tower.vision_model.", "model.vision_tower.vision_model.", "model.vision_tower.", "vision_tower."},
+        "model.vision_tower.vision_model."},
+       {connector_part, {"multi_modal_projector.", "model.multi_modal_projector."}, "model.multi_modal_projector."},
+       {decoder_part, {"language_model.model.", "model.language_model.", "model.language_model.model.", "language_model."},
+        "model.language_model."},
+       {head_part, {"language_model.lm_head.", "lm_head.", "model.language_model.lm_head.", "model.lm_head."}, "lm_head."}}};
   return it;
 }
 

@@ -95,10 +95,10 @@ const architecture& qwen2_vl_architecture() {
                                "Qwen2VLForConditionalGeneration",
                                read,
                                write,
-                               {{connector_part, {"visual.merger.", "model.visual.merger."}},
-                                {tower_part, {"visual.", "model.visual."}},
-                                {decoder_part, {"model.", "model.language_model."}},
-                                {head_part, {"lm_head.", "model.lm_head."}}}};
+                               {{connector_part, {"visual.merger.", "model.visual.merger."}, "model.visual.merger."},
+                                {tower_part, {"visual.", "model.visual."}, "model.visual."},
+                                {decoder_part, {"model.", "model.language_model."}, "model.language_model."},
+                                {head_part, {"lm_head.", "model.lm_head."}, "lm_head."}}};
   return it;
 }
 

@@ -3,6 +3,7 @@
 // Thread contract: immutable after construction.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,19 @@ struct added_token {
   bool lstrip = false;       ///< takes the white space on its left along
   bool rstrip = false;       ///< and on its right
 };
+
+/// The flags of a token, by their names in files of both kinds.
+struct named_flag {
+  const char* name;
+  bool* value;
+};
+[[nodiscard]] inline std::array<named_flag, 5> flags_of(added_token& token) {
+  return {{{"special", &token.special},
+           {"normalized", &token.normalized},
+           {"single_word", &token.single_word},
+           {"lstrip", &token.lstrip},
+           {"rstrip", &token.rstrip}}};
+}
 
 /// Bytes from `from` up to `to`.
 struct byte_range {

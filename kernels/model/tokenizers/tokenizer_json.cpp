@@ -175,12 +175,7 @@ class reader {
         return json_problem(errc::corrupt, origin_, path + ".content", content, "must be a text that is not empty");
       }
       token.content = content.get<std::string>();
-      const std::pair<const char*, bool*> flags[] = {{"special", &token.special},
-                                                     {"normalized", &token.normalized},
-                                                     {"single_word", &token.single_word},
-                                                     {"lstrip", &token.lstrip},
-                                                     {"rstrip", &token.rstrip}};
-      for (const auto& [name, into] : flags) {
+      for (const auto& [name, into] : flags_of(token)) {
         FRESHET_TRY_ASSIGN(*into, flag_of(item, name, false, origin_, path));
       }
       FRESHET_TRY(add(token, path));

@@ -44,7 +44,7 @@ result<std::int32_t> id_of(const json& value, const std::string& origin, const s
 result<void> take_names(const json& document, const std::string& origin, tokenizer_settings& out) {
   const std::pair<const char*, std::optional<std::string>*> names[] = {
       {"bos_token", &out.bos}, {"eos_token", &out.eos},     {"pad_token", &out.pad},
-      {"unk_token", &out.unknown}, {"image_token", &out.image}};
+      {"image_token", &out.image}};
   for (const auto& [key, into] : names) {
     FRESHET_TRY_ASSIGN(auto text, token_text(document, key, origin));
     if (text) *into = std::move(text);
@@ -66,12 +66,7 @@ result<void> take_added(const json& document, const std::string& origin, tokeniz
     added_token token;
     token.id = id;
     token.content = *text;
-    const std::pair<const char*, bool*> flags[] = {{"special", &token.special},
-                                                   {"normalized", &token.normalized},
-                                                   {"single_word", &token.single_word},
-                                                   {"lstrip", &token.lstrip},
-                                                   {"rstrip", &token.rstrip}};
-    for (const auto& [name, into] : flags) {
+    for (const auto& [name, into] : flags_of(token)) {
       FRESHET_TRY_ASSIGN(const auto set, flag(value, name, origin + ": " + path));
       *into = set.value_or(false);
     }

@@ -20,7 +20,6 @@ struct tokenizer_settings {
   std::optional<std::string> bos;
   std::optional<std::string> eos;
   std::optional<std::string> pad;
-  std::optional<std::string> unknown;
   std::optional<std::string> image;
   std::optional<bool> add_bos;     ///< of tokenizer.model; tokenizer.json has a post-processor for that
   std::optional<bool> add_eos;

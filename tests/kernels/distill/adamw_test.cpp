@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/kernels/distill/golden_steps.hpp"
 #include "tests/kernels/distill/support.hpp"
 #include "tests/support/golden_model.hpp"
 
@@ -29,34 +30,9 @@ class adamw_golden : public ::testing::TestWithParam<const char*> {};
 TEST_P(adamw_golden, five_steps) {
   const test::golden_model g{GetParam()};
   std::vector<at::Tensor> tensors;
-  for (const auto& item : g.net.weights().all()) {
-    item.second.set_requires_grad(true);
-    tensors.push_back(item.second);
-  }
-  adamw_options options;
-  options.beta2 = 0.999;
-  options.weight_decay = 0.01;
-  options.decay_all = true;
-  options.clip = 0;
-  adamw optimiser(tensors, options);
-  const at::Tensor want = g.wanted("adamw.losses");
-  ASSERT_EQ(want.numel(), 6);
-  for (std::int64_t i = 0; i < 6; ++i) {
-    const at::Tensor loss = g.loss("single");
-    EXPECT_NEAR(loss.item<double>(), want[i].item<double>(), 1e-4) << i;
-    if (i == 5) break;
-    torch::autograd::backward({loss}, {});
-    optimiser.step(1e-3);
-  }
-  std::size_t compared = 0;
-  const std::string after = "adamw.after5.";
-  for (const auto& entry : g.expected.tensors()) {
-    if (entry.name.compare(0, after.size(), after) != 0) continue;
-    const std::string name = g.net.spelling().in_program(entry.name.substr(after.size()));
-    EXPECT_LT(largest_difference(g.net.weights().at(name).detach(), g.wanted(entry.name)), 1e-5) << name;
-    ++compared;
-  }
-  EXPECT_GE(compared, 3U);
+  for (const auto& item : g.net.weights().all()) tensors.push_back(item.second);
+  const auto least = expect_golden_losses(tensors, [&] { return g.loss("single"); }, g.wanted("adamw.losses"), no_gradient::left_alone);
+  expect_golden_weights(least, g.expected, g.net.weights(), [&](const std::string& name) { return g.net.spelling().in_program(name); });
 }
 
 INSTANTIATE_TEST_SUITE_P(architectures, adamw_golden, ::testing::ValuesIn(test::golden_models),

@@ -13,6 +13,7 @@
 
 #include "kernels/model/llava.hpp"
 #include "kernels/model/tensor_bridge.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace freshet::model {
 namespace {
@@ -21,13 +22,6 @@ namespace fs = std::filesystem;
 
 class checkpoint_folder : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("freshet-checkpoint-" + std::to_string(::getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static fs::path fixture(const std::string& name) { return fs::path(FRESHET_TEST_DATA) / "hf" / name; }
 
   /// The tensors of a fixture, to be changed; its config is copied.
@@ -47,7 +41,8 @@ class checkpoint_folder : public ::testing::Test {
     return loaded.ok() ? "" : loaded.err().context;
   }
 
-  fs::path folder_;
+  const test::temporary_folder made_;
+  const fs::path folder_ = made_.path();
 };
 
 void rename(std::vector<named_tensor>& tensors, const std::string& from, const std::string& to) {

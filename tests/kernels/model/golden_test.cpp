@@ -10,6 +10,7 @@
 #include "kernels/model/generate.hpp"
 #include "kernels/model/patches.hpp"
 #include "tests/support/golden_model.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace freshet::model {
 namespace {
@@ -33,8 +34,10 @@ TEST_P(golden, states_logits_and_losses) {
   const at::NoGradGuard no_grad;
   const auto cases = g_->cases();
   ASSERT_GE(cases.size(), 2U);
+  std::size_t with_features = 0;
   for (const std::string& name : cases) {
     if (g_->wants(name + ".image_features")) {
+      ++with_features;
       const auto tokens = picture_tokens(g_->net, g_->prompt(name));
       ASSERT_TRUE(tokens.ok()) << tokens.err().text();
       const at::Tensor want = g_->wanted(name + ".image_features");
@@ -53,6 +56,7 @@ TEST_P(golden, states_logits_and_losses) {
         << name;
     EXPECT_NEAR(g_->loss(name).item<double>(), g_->wanted(name + ".loss").item<double>(), loss_tolerance) << name;
   }
+  EXPECT_EQ(with_features > 0, g_->net.config().vision.has_value());
 }
 
 class golden_tower : public golden {};  // the reference lists no states of Qwen2-VL's
@@ -60,8 +64,10 @@ class golden_tower : public golden {};  // the reference lists no states of Qwen
 TEST_P(golden_tower, states) {
   const at::NoGradGuard no_grad;
   const vision_config& v = *g_->net.config().vision;
+  std::size_t compared = 0;
   for (const std::string& name : g_->cases()) {
     if (!g_->wants(name + ".vision_hidden_states.0")) continue;
+    ++compared;
     at::Tensor pixels = g_->given(name + ".pixel_values");
     visual_input in;
     if (v.kind == vision_kind::idefics3) {
@@ -81,6 +87,7 @@ TEST_P(golden_tower, states) {
     EXPECT_LT(largest_difference(g_->net.tower().features(in, -1), g_->wanted(name + ".vision_last_hidden_state")),
               state_tolerance);
   }
+  EXPECT_GT(compared, 0U);
 }
 
 TEST_P(golden, gradients) {
@@ -160,11 +167,10 @@ TEST_P(golden, adapters_change_nothing_at_first_and_copies_are_independent) {
 TEST_P(golden, fresh_weights_survive_a_file) {
   const at::NoGradGuard no_grad;
   const llava fresh = llava::random(g_->net.config(), 4);
-  const auto folder = std::filesystem::temp_directory_path() / ("freshet-fresh-" + std::string(GetParam()));
-  std::filesystem::create_directories(folder);
+  const test::temporary_folder made;
+  const auto& folder = made.path();
   ASSERT_TRUE(fresh.save(folder).ok());
   const auto again = llava::load(folder);
-  std::filesystem::remove_all(folder);
   ASSERT_TRUE(again.ok()) << again.err().text();
   EXPECT_EQ(again->base_hash(), fresh.base_hash());
   const auto read = read_prompt(*again, g_->prompt("single"));
@@ -176,8 +182,8 @@ TEST_P(golden, fresh_weights_survive_a_file) {
 
 // Under the names of the file, with what nothing here uses.
 TEST_P(golden, saving_writes_what_was_read) {
-  const auto folder = std::filesystem::temp_directory_path() / ("freshet-golden-" + std::string(GetParam()));
-  std::filesystem::create_directories(folder);
+  const test::temporary_folder made;
+  const auto& folder = made.path();
   ASSERT_TRUE(g_->net.save(folder).ok());
   const auto before = safetensors_file::open(g_->folder + "/model.safetensors").value();
   const auto after = safetensors_file::open(folder / "model.safetensors").value();
@@ -191,7 +197,6 @@ TEST_P(golden, saving_writes_what_was_read) {
   EXPECT_EQ(again->config(), g_->net.config());
   EXPECT_EQ(again->config().end_tokens(), g_->net.config().end_tokens());
   EXPECT_EQ(again->base_hash(), g_->net.base_hash());
-  std::filesystem::remove_all(folder);
 }
 
 INSTANTIATE_TEST_SUITE_P(architectures, golden, ::testing::ValuesIn(test::golden_models),
@@ -253,6 +258,9 @@ TEST_P(engine_and_prompt, agree) {
   cells.patches = to_patches(pixels, v.cell_size());
   const at::Tensor tokens = g.net.visual_tokens(cells);
   ASSERT_EQ(tokens.size(1), g.net.config().image_tokens());
+  // The whole grid named by its positions is the whole grid.
+  cells.positions = at::arange(v.cells(), at::kLong).unsqueeze(0);
+  EXPECT_LT(largest_difference(g.net.visual_tokens(cells), tokens), 1e-6);
 
   prompt_input prompt;
   std::vector<std::int64_t> ids{1, 7};

@@ -37,7 +37,8 @@ TEST_P(inspected, is_what_is_loaded) {
   EXPECT_EQ(found->memory.f32, 4 * static_cast<std::uint64_t>(found->values));
   EXPECT_EQ(found->memory.bf16, 2 * static_cast<std::uint64_t>(found->values));
   EXPECT_LT(found->memory.bits8, found->memory.bf16);
-  EXPECT_LT(found->memory.bits4, found->memory.bits8);
+  // Layers too narrow for a group stay as they are: these models can be larger in 4 bits than in 8.
+  EXPECT_LT(found->memory.bits4, found->memory.f32);
 
   ASSERT_TRUE(net.attach(adapters()).ok());
   const trainable_set trained = trainable_set::of(net.weights());
@@ -66,15 +67,19 @@ TEST(inspection, of_llava_part_by_part) {
   EXPECT_EQ(found->trainable.adapted_layers, 3 * 3 + 2 * 2);
 }
 
-TEST(inspection, of_four_bits_counts_scales) {
-  // Of Llama 48 wide: 4 bits in groups of 32 are 24 bytes and two scales a row.
+TEST(inspection, of_few_bits_is_what_quantising_stores) {
+  // Of Llama 48 wide, 16 rows a panel and 32 columns a block: 8 bits pad 48 columns to 64, and an f32 a row; 4 bits take
+  // only the 96 columns of down_proj, in three groups with a bf16 each. Two layers; 300 words twice, padded to 304 rows.
   const auto found = inspect_model(folder_of("llama"), adapters());
   ASSERT_TRUE(found.ok()) << found.err().text();
-  const std::uint64_t rows_48 = 2 * (48 + 24 + 24 + 48 + 96 + 96) + 300;
-  const std::uint64_t rows_96 = 2 * 48;
-  const std::uint64_t rest = 300 * 48 + 5 * 48;
-  EXPECT_EQ(found->memory.bits4, rows_48 * (24 + 4) + rows_96 * (48 + 6) + 2 * rest);
-  EXPECT_EQ(found->memory.bits8, rows_48 * (48 + 4) + rows_96 * (96 + 4) + 2 * rest);
+  // q and o have 48 rows, k and v 24 (padded to 32), gate and up 96.
+  const std::uint64_t rows_48 = 2 * (48 + 32 + 32 + 48 + 96 + 96);
+  const std::uint64_t words = 2 * 304 * (64 + 4);
+  const std::uint64_t norms = 4 * 5 * 48;
+  EXPECT_EQ(found->memory.bits8, rows_48 * (64 + 4) + 2 * 48 * (96 + 4) + words + norms);
+  const std::uint64_t float_48 = 4 * 2 * (48 + 24 + 24 + 48 + 96 + 96) * 48;
+  EXPECT_EQ(found->memory.bits4, float_48 + 2 * 48 * (48 + 3 * 2) + words + norms);
+  EXPECT_EQ(found->memory.bf16 * 2, found->memory.f32);
 }
 
 TEST(inspection, without_a_layer_to_adapt_there_is_no_line) {

@@ -1,4 +1,5 @@
 #include "kernels/model/model_config.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -164,8 +165,8 @@ TEST(model_config_test, keys_of_published_files_are_read) {
 }
 
 TEST(model_config_test, generation_config_outranks_the_decoders_end_tokens) {
-  const auto folder = std::filesystem::temp_directory_path() / "freshet-generation-config";
-  std::filesystem::create_directories(folder);
+  const test::temporary_folder made;
+  const auto& folder = made.path();
   std::ofstream(folder / "config.json") << R"({"model_type": "llama", "eos_token_id": 5})";
   EXPECT_EQ(load_model_config(folder)->end_tokens(), std::vector<std::int32_t>{5});
   std::ofstream(folder / "generation_config.json") << R"({"eos_token_id": [7, 8]})";
@@ -174,7 +175,6 @@ TEST(model_config_test, generation_config_outranks_the_decoders_end_tokens) {
   const auto bad = load_model_config(folder);
   ASSERT_FALSE(bad.ok());
   EXPECT_THAT(bad.err().context, HasSubstr("generation_config.json: eos_token_id = 99999"));
-  std::filesystem::remove_all(folder);
 }
 
 TEST(model_config_test, families_differ_where_hugging_face_says_so) {
@@ -339,7 +339,7 @@ TEST(model_config_test, each_bad_value_is_named) {
       {R"({"model_type": "llama", "rope_scaling": {"type": "mrope", "mrope_section": [1, 2, 3]}})", "must sum to half"},
       {R"({"model_type": "qwen2_vl"})", "rope_scaling.mrope_section is missing"},
       {R"({"model_type": "idefics3", "scale_factor": 2})", "gives 7 patches a side, must give a multiple of 2"},
-      {R"({"model_type": "smolvlm", "scale_factor": 0})", "merge = 0: must lie in"},
+      {R"({"model_type": "smolvlm", "scale_factor": 0})", "scale_factor = 0: must lie in"},
       {R"({"model_type": "smolvlm", "vision_config": {"model_type": "vit"}})", "must be idefics3_vision or smolvlm_vision"},
       {R"({"model_type": "llama", "rope_scaling": {"type": "llama3", "factor": 8}})", "low_freq_factor is missing"},
       {R"({"model_type": "llama", "rope_scaling": 4})", "rope_scaling = 4: must be an object"},

@@ -361,7 +361,7 @@ TEST_F(refused, levels_without_scales) {
   rewrite([&](std::vector<named_tensor>& all) {
     all.erase(std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.name == layer_ + ".scales"; }));
   });
-  expect(errc::not_found, layer_ + ".scales");
+  expect(errc::corrupt, "missing: \"" + layer_ + ".scales\"");
 }
 
 TEST_F(refused, levels_of_another_shape) {

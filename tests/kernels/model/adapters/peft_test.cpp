@@ -21,6 +21,7 @@
 #include "kernels/model/trainable_set.hpp"
 #include "kernels/model/whole_file.hpp"
 #include "tests/support/golden_adapter.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace freshet::model {
 namespace {
@@ -38,14 +39,9 @@ class peft : public ::testing::TestWithParam<test::golden_adapter_case> {
     g_ = std::make_unique<test::golden_adapter>(GetParam());
     fs::create_directories(out_);
   }
-  void TearDown() override { fs::remove_all(out_); }
   std::unique_ptr<test::golden_adapter> g_;
-  static fs::path place() {
-    std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::replace(name.begin(), name.end(), '/', '_');
-    return fs::path(::testing::TempDir()) / ("freshet_peft_" + name);
-  }
-  fs::path out_ = place();
+  const test::temporary_folder made_;
+  const fs::path out_ = made_.path();
 };
 
 TEST_P(peft, logits_losses_and_merged_logits) {
@@ -164,8 +160,8 @@ class peft_folder : public ::testing::Test {
   void put(const std::vector<named_tensor>& all) { ASSERT_TRUE(write_safetensors(folder_ / peft_weights_file, all).ok()); }
 
   fs::path golden_ = fs::path(FRESHET_TEST_DATA) / "hf" / "lora_llava_qv";
-  fs::path folder_ = fs::path(::testing::TempDir()) /
-                     (std::string("freshet_peft_folder_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const test::temporary_folder made_;
+  const fs::path folder_ = made_.path();
   test::golden_model base_{"llava_clip_llama"};
 };
 

@@ -1,6 +1,7 @@
 #include "kernels/model/word_tokenizer.hpp"
 
 #include "kernels/base/rng.hpp"
+#include "kernels/model/tokenizers/unicode.hpp"
 #include "kernels/model/utf8.hpp"
 #include "kernels/model/whole_file.hpp"
 
@@ -25,34 +26,21 @@ std::shared_ptr<const word_tokenizer> small() {
 constexpr std::int32_t word(std::int32_t position) { return word_tokenizer::first_word_id + position; }
 constexpr std::int32_t byte(unsigned char value) { return word_tokenizer::first_byte_id + value; }
 
-void append_code_point(std::string& out, std::uint32_t c) {
-  const auto put = [&out](std::uint32_t b) { out += static_cast<char>(b); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xc0 | c >> 6), put(0x80 | (c & 0x3f));
-  } else if (c < 0x10000) {
-    put(0xe0 | c >> 12), put(0x80 | (c >> 6 & 0x3f)), put(0x80 | (c & 0x3f));
-  } else {
-    put(0xf0 | c >> 18), put(0x80 | (c >> 12 & 0x3f)), put(0x80 | (c >> 6 & 0x3f)), put(0x80 | (c & 0x3f));
-  }
-}
-
 std::string random_utf8(rng& random, std::size_t length) {
   std::string out;
   for (std::size_t i = 0; i < length; ++i) {
     switch (random.below(6)) {
       case 0:
-        append_code_point(out, static_cast<std::uint32_t>(random.below(0x80)));
+        append_utf8(out, static_cast<char32_t>(random.below(0x80)));
         break;
       case 1:
-        append_code_point(out, static_cast<std::uint32_t>(0x80 + random.below(0x700)));
+        append_utf8(out, static_cast<char32_t>(0x80 + random.below(0x700)));
         break;
       case 2:
-        append_code_point(out, static_cast<std::uint32_t>(0xe000 + random.below(0x2000)));
+        append_utf8(out, static_cast<char32_t>(0xe000 + random.below(0x2000)));
         break;
       case 3:
-        append_code_point(out, static_cast<std::uint32_t>(0x10000 + random.below(0x100000)));
+        append_utf8(out, static_cast<char32_t>(0x10000 + random.below(0x100000)));
         break;
       case 4:
         out += " '-?.()cat"[random.below(10)];
