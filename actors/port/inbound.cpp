@@ -76,15 +76,15 @@ void inbound::take_bundle(const received& message, const std::string& node, cons
     return;
   }
   if (!parcels) return malformed(sender, parcels.err().text(), now);
-  // What the bundle itself adds goes to its first parcel's account.
-  std::uint64_t added = message.wire_bytes;
-  for (const auto& frames : *parcels) added -= topology::bytes_in_bundle(frames);
-  for (const auto& frames : *parcels) {
+  std::vector<std::uint64_t> sizes;
+  for (const auto& frames : *parcels) sizes.push_back(topology::bytes_in_bundle(frames));
+  const auto shares = topology::shares_of(message.wire_bytes, std::move(sizes));
+  for (std::size_t i = 0; i < parcels->size(); ++i) {
     if (conduct_.is_cut_off(sender, now)) {
       setup_.traffic->update_faults([](rt::port_faults& f) { ++f.cut_off; });
       continue;
     }
-    take_parcel(frames, topology::bytes_in_bundle(frames) + std::exchange(added, 0), node, sender, now, so_far);
+    take_parcel((*parcels)[i], shares[i], node, sender, now, so_far);
   }
 }
 

@@ -36,6 +36,14 @@ std::vector<host_tensor> bundle_of(const send_queue& queue, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) bundle.add(queue.at(i).frames);
   return {bundle.take()};
 }
+
+std::vector<std::uint64_t> sizes_of(const send_queue& queue, std::size_t count) {
+  std::vector<std::uint64_t> sizes;
+  for (std::size_t i = 0; i < count; ++i) sizes.push_back(topology::bytes_in_bundle(queue.at(i).frames));
+  return sizes;
+}
+
+bool has_room(zmq::socket_t& dealer) { return (dealer.get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0; }
 }  // namespace
 
 result<void> outbound::connect(const std::string& node, const std::string& endpoint, const std::string& server_key) {
@@ -80,7 +88,7 @@ void outbound::redial_refused(time_point now) {
       continue;
     }
     // The socket takes messages only behind a handshake.
-    if ((peer.socket->get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0) peer.refusals = 0;
+    if (has_room(*peer.socket)) peer.refusals = 0;
     if (peer.dial_again || !peer.watch->refused()) continue;
     if (peer.refusals++ == 0)
       setup_.log->warn("{}: {} at {} does not let us in: our key is not in its list, or its key is another than we know; "
@@ -208,21 +216,14 @@ void outbound::send_waiting() {
 bool outbound::drain(const std::string& node, send_queue& queue, zmq::socket_t& socket, const std::string* routing_id) {
   while (!queue.empty()) {
     const std::size_t together = small_ones_in_front(queue);
-    std::vector<host_tensor> bundled;
-    if (together > 1) bundled = bundle_of(queue, together);
-    const auto outcome = send(socket, routing_id, together > 1 ? bundled : queue.front().frames);
+    // A router cannot tell beforehand; for a dealer without room nothing is copied in vain.
+    if (together > 1 && routing_id == nullptr && !has_room(socket)) return false;
+    const auto frames = together > 1 ? bundle_of(queue, together) : queue.front().frames;
+    const auto outcome = send(socket, routing_id, frames);
     if (outcome == send_outcome::would_block) return false;
-    // What the bundle itself adds goes to its first parcel's account.
-    std::uint64_t added = 0;
-    if (together > 1) {
-      added = wire_bytes(bundled);
-      for (std::size_t i = 0; i < together; ++i) added -= topology::bytes_in_bundle(queue.at(i).frames);
-    }
-    for (std::size_t i = 0; i < together; ++i) {
+    for (const std::uint64_t bytes : topology::shares_of(wire_bytes(frames), sizes_of(queue, together))) {
       const auto& message = queue.front();
       if (outcome == send_outcome::sent) {
-        const std::uint64_t bytes =
-            together > 1 ? topology::bytes_in_bundle(message.frames) + std::exchange(added, 0) : message.wire_bytes;
         setup_.traffic->count(rt::direction::out, node, message.from, message.to, bytes);
       } else {
         // Nobody there: the links send again what matters once the peer speaks.

@@ -7,7 +7,6 @@
 
 #include "config/schema.hpp"
 #include "config/schema/strategies.hpp"
-#include "config/schema/strategies.hpp"
 
 namespace freshet::config {
 

@@ -53,6 +53,12 @@ TEST(bundle, gives_back_what_was_put_in) {
   }
 }
 
+TEST(bundle, every_byte_is_charged_to_one_parcel) {
+  EXPECT_EQ(shares_of(100, {100}), (std::vector<std::uint64_t>{100}));
+  EXPECT_EQ(shares_of(100, {30}), (std::vector<std::uint64_t>{100})) << "alone";
+  EXPECT_EQ(shares_of(100, {30, 20, 25}), (std::vector<std::uint64_t>{55, 20, 25}));
+}
+
 TEST(bundle, frames_lie_on_multiples_of_eight_within_it_and_share_its_memory) {
   rng random(2);
   const host_tensor bundle = bundle_of(random_parcels(random));

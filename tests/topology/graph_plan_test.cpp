@@ -135,7 +135,7 @@ TEST(role_image, has_every_setting_of_every_role) {
   options.state_dir = "/s";
   const graph g = load_graph(embedded_default(options));
   for (const role_spec& role : g.roles) {
-    const role_image image = image_of(g, role);
+    const role_image image = image_of(graph_index(g), role);
     std::visit(
         [&](const auto& settings) {
           using settings_type = std::decay_t<decltype(settings)>;
@@ -143,6 +143,19 @@ TEST(role_image, has_every_setting_of_every_role) {
             EXPECT_EQ(image.count(config::name(role.kind()) + "." + setting->info().name), 1U) << setting->info().name;
         },
         role.settings);
+  }
+}
+
+// Whoever holds values of the line must follow it: else a change leaves one half of the cloud on another line.
+TEST(role_image, of_whoever_holds_the_line_has_all_that_decides_it) {
+  embedded_options options;
+  options.models_dir = "/m";
+  options.state_dir = "/s";
+  const graph g = load_graph(embedded_default(options));
+  for (const role_kind kind : {role_kind::device, role_kind::distiller, role_kind::compressor, role_kind::deployer}) {
+    const role_image image = image_of(graph_index(g), *g.roles_of(kind).front());
+    for (const char* setting : {"student", "chat_template", "lora_rank", "lora_alpha", "lora_targets", "seed"})
+      EXPECT_EQ(image.count(std::string("distiller.") + setting), 1U) << config::name(kind) << ": " << setting;
   }
 }
 

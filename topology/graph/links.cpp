@@ -87,10 +87,6 @@ std::map<std::string, std::map<std::string, std::string>> all_peers(const graph_
 
 const role_spec* filter_of(const graph& g, const role_spec& device) { return filter_of(graph_index(g), device); }
 
-std::vector<address> targets(const graph& g, const role_spec& from, role_kind to) {
-  return targets(graph_index(g), from, to);
-}
-
 std::vector<link> links_of(const graph& g) { return links_of(graph_index(g)); }
 
 std::map<std::string, std::string> peers_of(const graph& g, std::string_view node) {

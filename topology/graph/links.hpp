@@ -32,7 +32,6 @@ struct link {
 [[nodiscard]] std::vector<link> links_of(const graph_index& g);
 
 /// The roles of kind `to` that `from` sends to, in the order of the file; empty when it sends to none.
-[[nodiscard]] std::vector<address> targets(const graph& g, const role_spec& from, role_kind to);
 [[nodiscard]] std::vector<address> targets(const graph_index& g, const role_spec& from, role_kind to);
 
 /// The filter of a device: devices and filters of a node pair up in order; one filter serves all devices of

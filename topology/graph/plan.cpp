@@ -35,7 +35,7 @@ bool any_starts_with(const std::vector<std::string>& texts, std::string_view pre
 
 std::string restart_cost(role_kind kind, const std::vector<std::string>& why) {
   const bool other_line = any_starts_with(why, "distiller.student") || any_starts_with(why, "distiller.lora_") ||
-                          any_starts_with(why, "distiller.seed");
+                          any_starts_with(why, "distiller.chat_template") || any_starts_with(why, "distiller.seed");
   switch (kind) {
     case role_kind::device:
       return other_line ? "begins with the base of another line of students"

@@ -49,8 +49,8 @@ void borrow(role_image& out, const graph_index& g, role_kind kind, const std::ve
   }
 }
 
-/// What decides the student's line: the model, and the adapter on it.
-const std::vector<std::string> line_settings{"student", "lora_rank", "lora_alpha", "lora_targets", "seed"};
+/// What decides the student's line: the model, how it is asked, and the adapter on it.
+const std::vector<std::string> line_settings{"student", "chat_template", "lora_rank", "lora_alpha", "lora_targets", "seed"};
 
 void add_targets(role_image& out, const graph_index& g, const role_spec& role) {
   for (std::size_t k = 0; k < config::role_kinds().size(); ++k) {
@@ -64,8 +64,6 @@ void add_targets(role_image& out, const graph_index& g, const role_spec& role) {
 }
 
 }  // namespace
-
-role_image image_of(const graph& g, const role_spec& role) { return image_of(graph_index(g), role); }
 
 role_image image_of(const graph_index& g, const role_spec& role) {
   role_image out = settings_of(role);

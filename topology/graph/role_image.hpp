@@ -15,7 +15,6 @@ namespace freshet::topology {
 /// Name ("uplink_filter.token_share", "sends to teacher") to value, as TOML or as addresses.
 using role_image = std::map<std::string, std::string>;
 
-[[nodiscard]] role_image image_of(const graph& g, const role_spec& role);
 [[nodiscard]] role_image image_of(const graph_index& g, const role_spec& role);
 
 /// The settings of a node that it takes in when it starts, likewise: endpoints, links, logging, stats.

@@ -67,6 +67,13 @@ std::uint64_t bytes_in_bundle(const std::vector<host_tensor>& frames) {
   return sum;
 }
 
+std::vector<std::uint64_t> shares_of(std::uint64_t wire_bytes, std::vector<std::uint64_t> bytes_in_bundle) {
+  FRESHET_ENSURE(!bytes_in_bundle.empty(), "bundle: nobody to charge");
+  for (std::size_t i = 1; i < bytes_in_bundle.size(); ++i) wire_bytes -= bytes_in_bundle[i];
+  bytes_in_bundle.front() = wire_bytes;
+  return bytes_in_bundle;
+}
+
 bool is_bundle(const host_tensor& frame) { return frame.bytes() > 0 && frame.data()[0] == mark[0]; }
 
 result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bundle, const wire_limits& limits) {

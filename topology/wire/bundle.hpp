@@ -35,6 +35,10 @@ class bundle_writer {
 /// What a parcel of these frames takes in a bundle, padding aside.
 [[nodiscard]] std::uint64_t bytes_in_bundle(const std::vector<host_tensor>& frames);
 
+/// What each parcel of a message of `wire_bytes` is to be charged: `bytes_in_bundle` of each, and the first one also
+/// what the bundle itself adds. One parcel alone is charged the whole.
+[[nodiscard]] std::vector<std::uint64_t> shares_of(std::uint64_t wire_bytes, std::vector<std::uint64_t> bytes_in_bundle);
+
 /// True for a frame that begins as a bundle does; nothing else that we send or take does.
 [[nodiscard]] bool is_bundle(const host_tensor& frame);
 

@@ -52,12 +52,19 @@ class watched_intake final : public role_core {
 class sender final : public quiet_core {
  public:
   using maker = std::function<std::optional<topology::uts_batch>(std::uint64_t)>;
-  sender(maker make, std::shared_ptr<std::atomic<std::uint64_t>> sent, std::shared_ptr<std::atomic<std::uint64_t>> accepted)
-      : make_(std::move(make)), sent_(std::move(sent)), accepted_(std::move(accepted)) {}
+  using judge = std::function<bool(sequence)>;
+  using counter = std::shared_ptr<std::atomic<std::uint64_t>>;
+  /// `is_false` tells what should not have been accepted, which `false_taken` counts.
+  sender(maker make, counter sent, counter accepted, judge is_false, counter false_taken)
+      : make_(std::move(make)), sent_(std::move(sent)), accepted_(std::move(accepted)), is_false_(std::move(is_false)),
+        false_taken_(std::move(false_taken)) {}
   void start(time_point, outbox& out) override { push(out); }
   void tick(time_point, outbox& out) override { push(out); }
   void handle(const topology::address&, const topology::any_message& m, time_point, outbox& out) override {
-    if (const auto* settled = std::get_if<topology::samples_settled>(&m)) accepted_->fetch_add(settled->accepted.size());
+    if (const auto* settled = std::get_if<topology::samples_settled>(&m)) {
+      accepted_->fetch_add(settled->accepted.size());
+      for (const sequence position : settled->accepted) false_taken_->fetch_add(is_false_ && is_false_(position) ? 1 : 0);
+    }
     push(out);
   }
 
@@ -71,8 +78,10 @@ class sender final : public quiet_core {
     }
   }
   maker make_;
-  std::shared_ptr<std::atomic<std::uint64_t>> sent_;
-  std::shared_ptr<std::atomic<std::uint64_t>> accepted_;
+  counter sent_;
+  counter accepted_;
+  judge is_false_;
+  counter false_taken_;
 };
 
 /// Every kind of lie in turn: NaN and infinite scores, claims of billions of tokens, counts that do not fit the
@@ -127,20 +136,23 @@ TEST(hostile_device, wastes_its_own_share_and_nobody_elses) {
   ASSERT_TRUE(cloud_node.ok()) << cloud_node.err().text();
   const std::string endpoint = (*cloud_node)->endpoints().front();
 
-  const auto device = [&](const std::string& name, const rt::link_keys& keys, sender::maker make, auto sent, auto accepted) {
+  auto lies_taken = std::make_shared<std::atomic<std::uint64_t>>(0);
+  const auto device = [&](const std::string& name, const rt::link_keys& keys, sender::maker make, auto sent, auto accepted, sender::judge is_false) {
     rt::node_options o;
     o.name = name;
     o.peers = {{"cloud", endpoint}};
     o.security.own = keys;
     o.security.servers = {{"cloud", cloud_keys.public_key}};
-    o.roles.push_back({"filter", [=] { return std::make_unique<sender>(make, sent, accepted); }, rt::placement::shared, {}});
+    o.roles.push_back({"filter", [=] { return std::make_unique<sender>(make, sent, accepted, is_false, lies_taken); }, rt::placement::shared, {}});
     auto n = rt::node::start(engine, links, std::move(o));
     EXPECT_TRUE(n.ok());
     return std::move(n).value();
   };
   auto bad_sent = std::make_shared<std::atomic<std::uint64_t>>(0), bad_taken = std::make_shared<std::atomic<std::uint64_t>>(0);
   auto good_sent = std::make_shared<std::atomic<std::uint64_t>>(0), good_taken = std::make_shared<std::atomic<std::uint64_t>>(0);
-  const auto bad = device("bad", bad_keys, [](std::uint64_t n) { return std::optional(lie(n)); }, bad_sent, bad_taken);
+  const auto bad = device("bad", bad_keys, [](std::uint64_t n) { return std::optional(lie(n)); }, bad_sent, bad_taken,
+                          // Only the batch that is merely too large holds samples that are in order.
+                          [](sequence position) { return position.value / 200 % 7 != 6; });
   const auto figure = [&](const char* key) {
     const std::lock_guard lock(*guard);
     return nlohmann::json::parse(*figures).value(key, std::uint64_t{0});
@@ -152,7 +164,7 @@ TEST(hostile_device, wastes_its_own_share_and_nobody_elses) {
     }
     return false;
   };
-  // It has begun, and was refused at least one of every kind.
+  // It has begun: every kind of lie was sent, and that many were refused.
   ASSERT_TRUE(eventually([&] { return figure("refused_batches") >= 6; })) << *figures;
 
   // 200 samples of the good one come through while the lies go on, and so does noise under the bad one's key.
@@ -164,7 +176,7 @@ TEST(hostile_device, wastes_its_own_share_and_nobody_elses) {
                              for (std::uint64_t i = 1; i <= 10; ++i) positions.push_back(n * 10 + i);
                              return test::batch_of(1, positions);
                            },
-                           good_sent, good_taken);
+                           good_sent, good_taken, nullptr);
   zmq::socket_t noise(outside, zmq::socket_type::dealer);
   noise.set(zmq::sockopt::routing_id, "bad#noise");
   noise.set(zmq::sockopt::linger, 0);
@@ -191,6 +203,7 @@ TEST(hostile_device, wastes_its_own_share_and_nobody_elses) {
   // All that the bad one has in the journal lies within its share.
   EXPECT_LE(figure("held_samples"), batches * 10 + quota.kept_samples);
   EXPECT_LE(bad_taken->load(), quota.kept_samples);
+  EXPECT_EQ(lies_taken->load(), 0U) << "a lie was accepted";
 }
 
 }  // namespace
