@@ -18,13 +18,13 @@ def freshet(*arguments):
 
 def commands(*of):
     listed = freshet(*of, "--help").stdout.partition("Subcommands:\n")[2]
-    return re.findall(r"^  ([a-z]+)", listed.partition("\n\n")[0], re.M)
+    return re.findall(r"^  ([a-z-]+)", listed.partition("\n\n")[0], re.M)
 
 
 class CommandLineTest(unittest.TestCase):
     def test_all_that_is_promised_is_there_and_explains_itself(self):
         promised = {"run", "status", "devices", "top", "versions", "plan", "apply", "set", "history", "pause", "resume", "drain",
-                    "rollback", "pin", "keys", "check", "config", "pretrain", "bench"}
+                    "rollback", "pin", "keys", "check", "config", "models", "pretrain", "bench"}
         self.assertEqual(promised - set(commands()), set())
         for command in commands():
             done = freshet(command, "--help")
@@ -35,6 +35,11 @@ class CommandLineTest(unittest.TestCase):
             self.assertIn("--json", freshet(command, "--help").stdout, command)
         for command in commands("keys"):
             self.assertIn("--json", freshet("keys", command, "--help").stdout, command)
+        self.assertEqual(set(commands("models")), {"inspect", "random", "quantize", "export-adapter"})
+        for command in commands("models"):
+            self.assertEqual(freshet("models", command, "--help").returncode, 0, command)
+            self.assertEqual(freshet("models", command, "--no-such-option").returncode, 2, command)
+        self.assertEqual(freshet("models", "quantize", "nowhere", "--out", "x", "--bits", "5").returncode, 2)
 
     def test_every_exit_status_is_documented(self):
         codes = re.findall(r"exit_\w+ = (\d)", (ROOT / "tools/freshet/exit_codes.hpp").read_text())
@@ -50,6 +55,8 @@ class CommandLineTest(unittest.TestCase):
         listed = man.partition(".SH COMMANDS")[2].partition(".SH SIGNALS")[0]
         for command in commands():
             self.assertRegex(listed, rf"\b{command}\b", command)
+        for command in commands("models"):
+            self.assertIn(f"models {command}", listed)
         if shutil.which("man"):
             said = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(ROOT / "tools/service/freshet.1")],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60,

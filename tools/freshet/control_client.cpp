@@ -1,5 +1,6 @@
 #include "tools/freshet/control_client.hpp"
 
+#include "kernels/base/json_line.hpp"
 #include "topology/graph/plan.hpp"
 
 #include <optional>
@@ -54,7 +55,7 @@ result<json> control_client::exchange(const std::string& verb, const json& reque
     if (wanted == 0 || refusal) parts = said->parts;
     return std::move(said->json);
   };
-  const std::string text = request.dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string text = json_line(request);
   FRESHET_TRY_ASSIGN(std::string said,
                      line_.ask(topology::operator_request{number_, verb, text}, mine, patience, again));
   if (parts > most_parts)

@@ -84,7 +84,7 @@ result<topology::labelled_batch> equal_samples(const actors::loaded_model& stude
   topology::labelled_batch out;
   topology::uts_batch& b = out.batch;
   b.tokens_per_sample = static_cast<std::uint32_t>(tokens);
-  b.token_bytes = static_cast<std::uint32_t>(vision.num_channels * vision.cell_size() * vision.cell_size());
+  b.token_bytes = static_cast<std::uint32_t>(vision.cell_values());
   std::vector<std::uint8_t> payload;
   rng draw(8);
   for (const scenes::sample& s : *chosen) {

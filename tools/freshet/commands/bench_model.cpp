@@ -12,6 +12,7 @@
 
 #include "tools/freshet/bench/model_bench.hpp"
 #include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/failure.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/paths.hpp"
 
@@ -23,11 +24,6 @@ struct model_command {
   int most_threads = 0;
   bool products_only = false;
 };
-
-int fail(const error& why) {
-  std::cerr << "freshet bench model: " << why.text() << '\n';
-  return exit_failed;
-}
 
 result<std::vector<comparison>> measure(const model_command& command) {
   const bool tty = ::isatty(STDERR_FILENO) == 1;
@@ -67,12 +63,12 @@ result<std::vector<comparison>> measure(const model_command& command) {
 
 int run_model(const model_command& command) {
   const auto lines = measure(command);
-  if (!lines.ok()) return fail(lines.err());
+  if (!lines.ok()) return failed("bench model", lines.err());
   std::cout << comparison_table("Random weights at real shapes; medians of turns A B A B; ratio = ours / reference, turn by turn",
                                 *lines);
   if (!command.json_file.empty()) {
     const auto written = write_file(command.json_file, comparison_json("model", *lines).dump(2) + "\n");
-    if (!written.ok()) return fail(written.err());
+    if (!written.ok()) return failed("bench model", written.err());
   }
   return exit_ok;
 }

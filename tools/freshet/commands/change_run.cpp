@@ -2,6 +2,7 @@
 
 #include "config/merge.hpp"
 #include "config/quantity.hpp"
+#include "tools/freshet/commands/asking_user.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/plan_view.hpp"
 
@@ -9,7 +10,6 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <pwd.h>
 #include <unistd.h>
 
 namespace freshet::cli {
@@ -20,13 +20,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds look_every{200};
-
-std::string me() {
-  const passwd* user = ::getpwuid(::getuid());
-  char host[256] = "";
-  ::gethostname(host, sizeof host - 1);
-  return (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())) + "@" + host;
-}
 
 void print_lines(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) std::cout << line << '\n';
@@ -91,7 +84,7 @@ void change_options::add_watching_to(CLI::App& command) {
       });
 }
 
-std::string change_options::asker() const { return who.empty() ? me() : who; }
+std::string change_options::asker() const { return who.empty() ? asking_user() : who; }
 
 result<control_client> reach(const change_options& options) {
   FRESHET_TRY_ASSIGN(const auto topology, load_running_topology(options.daemon));

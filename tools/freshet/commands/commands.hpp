@@ -25,7 +25,6 @@ void add_config(CLI::App& app, action& chosen);
 void add_keys(CLI::App& app, action& chosen);
 void add_models(CLI::App& app, action& chosen);
 void add_pretrain(CLI::App& app, action& chosen);
-void add_models(CLI::App& app, action& chosen);  // quantize
 void add_bench(CLI::App& app, action& chosen);
 void add_bench_adapt(CLI::App& bench, action& chosen);
 void add_bench_kernels(CLI::App& bench, action& chosen);

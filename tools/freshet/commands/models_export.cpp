@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/distiller/distiller_state.hpp"
-#include "config/schema/distiller.hpp"
 #include "kernels/model/adapter_export.hpp"
+#include "tools/freshet/commands/line_options.hpp"
 #include "tools/freshet/commands/models.hpp"
 #include "tools/freshet/commands/topology_options.hpp"
 #include "tools/freshet/exit_codes.hpp"
@@ -18,14 +18,14 @@
 namespace freshet::cli {
 namespace {
 
-constexpr const char* lessons =
+constexpr const char* export_lessons =
     "MODEL is the folder of the distiller's student, FILE one of the student-N.safetensors in the distiller's part of\n"
     "the state folder. DIR gets adapter_config.json, adapter_model.safetensors and, because norms and biases are\n"
     "trained too and PEFT's files have no place for them, trained_norms_and_biases.safetensors (docs/adapters.md).\n"
     "\n"
-    "  freshet models export-adapter models/scenes/student --student state/distiller/student-31.safetensors --out mine\n"
+    "  freshet models export-adapter models/scenes/student --student STATE/cloud/distiller/student-31.safetensors --out mine\n"
     "\n"
-    "The options stand for distiller.lora_rank, lora_alpha, lora_targets and seed, and begin with their defaults; with\n"
+    "The options stand for distiller.lora_rank, lora_alpha, lora_targets, seed and chat_template, and begin with their defaults; with\n"
     "others than the distiller's the line is another, which is refused.";
 
 struct export_options {
@@ -35,15 +35,16 @@ struct export_options {
   bool learned = false;
   bool old_names = false;
   bool as_json = false;
-  model::lora_spec adapters;
+  std::shared_ptr<line_options> line = std::make_shared<line_options>();
 };
 
 result<void> export_to_folder(const export_options& o) {
   FRESHET_TRY_ASSIGN(const auto state, actors::load_state(o.student));
   if (!state) return error{errc::not_found, o.student};
   const auto names = o.old_names ? model::library_names::before_4_52 : model::library_names::current;
-  FRESHET_TRY_ASSIGN(const auto done, model::export_adapter(o.model, o.adapters, state->line,
-                                                            o.learned ? state->learned : state->mirror, o.out, names));
+  FRESHET_TRY_ASSIGN(const auto done, model::export_adapter(o.model, o.line->adapters, state->line,
+                                                            o.learned ? state->learned : state->mirror, o.out, names,
+                                                            o.line->chat_template));
   if (o.as_json) {
     std::cout << nlohmann::json{{"version", state->committed.value}, {"learned", o.learned}, {"layers", done.layers},
                                 {"norms_and_biases", done.norms_and_biases}, {"folder", o.out}}
@@ -60,20 +61,15 @@ result<void> export_to_folder(const export_options& o) {
 
 void add_models_export(CLI::App& models, action& chosen) {
   CLI::App* command = models.add_subcommand("export-adapter", "What a distiller has learned, as a LoRA folder that PEFT loads");
-  command->footer(lessons);
-  const config::distiller_settings defaults;
+  command->footer(export_lessons);
   auto options = std::make_shared<export_options>();
-  options->adapters = {defaults.lora_rank, defaults.lora_alpha, defaults.lora_targets, defaults.seed};
   command->add_option("MODEL", options->model, "The student's folder")->required();
   command->add_option("--student", options->student, "What the distiller keeps: student-N.safetensors")->required();
   command->add_option("--out", options->out, "The folder to write")->required();
   command->add_flag("--learned", options->learned, "Also what was learned since the last version");
   command->add_flag("--old-names", options->old_names, "Modules as transformers before 4.52 names them");
   command->add_flag("--json", options->as_json, "One JSON object");
-  command->add_option("--rank", options->adapters.rank, "Rank of the adapters")->check(CLI::Range(1, 1024))->capture_default_str();
-  command->add_option("--alpha", options->adapters.alpha, "Their scale is this over the rank")->capture_default_str();
-  command->add_option("--targets", options->adapters.targets, "Layers that get one, by the end of their name")->delimiter(',');
-  command->add_option("--seed", options->adapters.seed, "Of their first values")->capture_default_str();
+  add_line_options(*command, options->line);
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
       const auto done = export_to_folder(*options);

@@ -10,7 +10,8 @@
 #include "config/parse.hpp"
 #include "kernels/model/llava.hpp"
 #include "tools/freshet/commands/models.hpp"
-#include "tools/freshet/commands/failure.hpp"
+#include "tools/freshet/commands/topology_options.hpp"
+#include "tools/freshet/exit_codes.hpp"
 
 namespace freshet::cli {
 namespace {
@@ -52,16 +53,16 @@ result<void> make_random(const random_options& o) {
 
 void add_models_random(CLI::App& models, action& chosen) {
   auto o = std::make_shared<random_options>();
-  CLI::App* app = models.add_subcommand("random", "A model of that shape with random weights, for measurements");
+  CLI::App* app = models.add_subcommand("random", "A model of CONFIG's shape with random weights, for measurements");
   app->footer("The files of tokenizer and image processor that lie beside CONFIG go along. What it answers means nothing;\n"
               "what it costs to run, to teach and to refresh is what a trained one costs.");
-  app->add_option("config", o->config, "A config.json in Hugging Face's layout")->required()->check(CLI::ExistingFile);
+  app->add_option("CONFIG", o->config, "A config.json in Hugging Face's layout")->required()->check(CLI::ExistingFile);
   app->add_option("--out", o->out, "Folder for the model")->required();
   app->add_option("--seed", o->seed, "Seed of the weights")->capture_default_str();
   app->callback([o, &chosen] {
     chosen = [o] {
       const auto done = make_random(*o);
-      return done.ok() ? static_cast<int>(exit_ok) : failed("models random", done.err());
+      return done.ok() ? static_cast<int>(exit_ok) : report(done.err());
     };
   });
 }

@@ -1,5 +1,6 @@
 // freshet versions, pin, rollback: who runs which version of the student, and why.
 #include "config/parse.hpp"
+#include "tools/freshet/commands/asking_user.hpp"
 #include "tools/freshet/commands/commands.hpp"
 #include "tools/freshet/commands/topology_options.hpp"
 #include "tools/freshet/control_client.hpp"
@@ -14,7 +15,6 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-#include <pwd.h>
 #include <unistd.h>
 
 namespace freshet::cli {
@@ -87,8 +87,7 @@ int pin(const rollout_command_options& options) {
 int rollback(const rollout_command_options& options) {
   auto client = reach(options);
   if (!client) return report(client.err());
-  const passwd* user = ::getpwuid(::getuid());
-  json request{{"who", user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())}};
+  json request{{"who", asking_user()}};
   if (options.version) request["version"] = *options.version;
   auto now = client->once("rollback", request, asking_patience);
   if (!now) return report(now.err());

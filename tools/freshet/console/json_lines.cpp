@@ -2,6 +2,7 @@
 
 #include "actors/stats/bounded_json.hpp"
 #include "actors/stats/figures.hpp"
+#include "kernels/base/json_line.hpp"
 
 #include <utility>
 
@@ -25,7 +26,7 @@ std::string json_line(std::chrono::milliseconds at, const live_change& change) {
     line["number"] = change.number;
     line[whole ? "document" : "patch"] = change.content;
   }
-  return line.dump(-1, ' ', false, json::error_handler_t::replace);
+  return freshet::json_line(line);
 }
 
 result<timed_change> change_of(std::string_view text) {

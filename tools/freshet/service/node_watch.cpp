@@ -1,5 +1,7 @@
 #include "tools/freshet/service/node_watch.hpp"
 
+#include "kernels/base/clock.hpp"
+#include "kernels/base/json_line.hpp"
 #include "tools/freshet/service/service_voice.hpp"
 
 #include <algorithm>
@@ -15,10 +17,6 @@ constexpr const char* health_name = "X_FRESHET_UNWELL";
 // A notification is a datagram: the first so many roles tell enough.
 constexpr std::size_t most_unwell = 64;
 
-std::string seconds(std::chrono::steady_clock::duration d) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(d).count()) + " s";
-}
-
 }  // namespace
 
 std::string health_line(const std::vector<unwell_role>& unwell) {
@@ -27,7 +25,7 @@ std::string health_line(const std::vector<unwell_role>& unwell) {
     if (list.size() == most_unwell) break;
     list.push_back({{"role", one_line(r.role)}, {"why", one_line(r.why)}});
   }
-  return std::string(health_name) + "=" + list.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  return std::string(health_name) + "=" + json_line(list) + "\n";
 }
 
 std::optional<std::vector<unwell_role>> health_in(const notification& heard) {
@@ -118,10 +116,10 @@ std::vector<node_view> node_watch::view(time_point now) const {
       v.state = node_state::waiting;
     } else if (late(n, now)) {
       v.state = node_state::late;
-      v.why = "has not answered for " + seconds(now - *n.answered);
+      v.why = "has not answered for " + seconds_text(now - *n.answered);
     } else if (!n.ready) {
       v.state = node_state::starting;
-      v.why = "has been starting for " + seconds(now - n.started);
+      v.why = "has been starting for " + seconds_text(now - n.started);
     } else {
       v.state = node_state::running;
     }

@@ -1,5 +1,6 @@
 #include "tools/freshet/service/service_view.hpp"
 
+#include "kernels/base/clock.hpp"
 #include "tools/freshet/progress_view.hpp"
 #include "tools/freshet/service/figures.hpp"
 
@@ -16,10 +17,6 @@ constexpr std::chrono::seconds turn_within{10};
 // Figures are asked for once a second.
 constexpr std::chrono::seconds figures_within{10};
 
-std::string seconds(clock::duration d) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(d).count()) + " s";
-}
-
 health_check disk(const service_view& view, const topology::graph& graph) {
   const std::string where = graph.state_dir + " ";
   if (!view.disk_free_bytes) return {"disk", where + "cannot be looked at"};
@@ -33,7 +30,7 @@ std::map<std::string, std::string> silent_roles(const service_view& view) {
   std::map<std::string, std::string> out;
   if (!view.figures) return out;
   for (const role_figures& r : read_figures(*view.figures))
-    if (r.silent) out[r.node + "/" + r.role] = seconds(std::chrono::milliseconds(r.age_ms));
+    if (r.silent) out[r.node + "/" + r.role] = seconds_text(std::chrono::milliseconds(r.age_ms));
   return out;
 }
 
@@ -41,7 +38,7 @@ std::map<std::string, std::string> silent_roles(const service_view& view) {
 
 std::string why_not_alive(const service_view& view, const config::service_settings& limits, clock::time_point now) {
   if (now - view.taken > std::max<clock::duration>(turn_within, limits.answer_within))
-    return "the main loop has not turned for " + seconds(now - view.taken);
+    return "the main loop has not turned for " + seconds_text(now - view.taken);
   for (const node_view& n : view.nodes)
     if (n.state == node_state::late) return "node " + n.name + " " + n.why;
   return "";
@@ -73,7 +70,7 @@ std::vector<health_check> readiness(const service_view& view, const topology::gr
     if (!view.figures) {
       stats.why = "no figures yet" + (view.figures_problem.empty() ? "" : ": " + view.figures_problem);
     } else if (!fresh) {
-      stats.why = "no figures for " + seconds(now - view.figures_taken) +
+      stats.why = "no figures for " + seconds_text(now - view.figures_taken) +
                   (view.figures_problem.empty() ? "" : ": " + view.figures_problem);
     }
     health_check cloud{"cloud", ""};
