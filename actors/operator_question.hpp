@@ -2,6 +2,7 @@
 // Pure functions.
 #pragma once
 
+#include "kernels/base/json_line.hpp"
 #include "kernels/base/result.hpp"
 #include "topology/message/changes.hpp"
 
@@ -43,16 +44,15 @@ class operator_question {
 };
 
 /// A no is {"error": the code's name, "text": its context}.
-inline std::string text_of(const result<nlohmann::json>& answer) {
-  const nlohmann::json said =
-      answer.ok() ? *answer : nlohmann::json{{"error", name(answer.err().code)}, {"text", answer.err().context}};
-  return said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+inline std::string answer_text(const result<nlohmann::json>& answer) {
+  return json_line(answer.ok() ? *answer
+                               : nlohmann::json{{"error", name(answer.err().code)}, {"text", answer.err().context}});
 }
 
 /// For answers that always fit into one message (others: control/long_answers.hpp).
 inline topology::operator_answer answer_to(const topology::operator_request& request,
                                            const result<nlohmann::json>& answer) {
-  return {request.number, text_of(answer), 0, 1};
+  return {request.number, answer_text(answer), 0, 1};
 }
 
 }  // namespace freshet::actors

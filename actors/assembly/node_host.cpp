@@ -68,8 +68,10 @@ class node_host::state {
     FRESHET_TRY_ASSIGN(rt::node_options made, parts.node(options_.node));
     residents_ = std::make_shared<rt::residents>(town_of(graph_), open_to_consoles(graph_));
     made.security.known = residents_;
-    if (!options_.await)
-      for (const auto* role : graph_.roles_on(options_.node)) images_[role->name] = topology::image_of(graph_, *role);
+    if (!options_.await) {
+      const topology::graph_index index(graph_);
+      for (const auto* role : graph_.roles_on(options_.node)) images_[role->name] = topology::image_of(index, *role);
+    }
     made.log = options_.log;
     made.on_give_up = options_.on_give_up;
     made.peers = peers_of(graph_);
@@ -160,8 +162,8 @@ class node_host::state {
     if (report().active != order.revision) {
       // It settles; or it failed, and CONTROL has not heard of that yet.
       const bool settles = started_ && becoming_ == order.revision;
-      const bool told = report().failed == order.revision && std::chrono::steady_clock::now() - failed_at_ < failure_heard;
-      if (order.step != change_step::prepare && (settles || told)) return {};
+      const bool just_failed = report().failed == order.revision && std::chrono::steady_clock::now() - failed_at_ < failure_heard;
+      if (order.step != change_step::prepare && (settles || just_failed)) return {};
       if (!ready_ || ready_->revision != order.revision) FRESHET_TRY(prepare(order));
       if (order.step == change_step::prepare) return {};
       FRESHET_TRY(become(order.revision));

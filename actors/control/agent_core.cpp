@@ -1,6 +1,7 @@
 #include "actors/control/agent_core.hpp"
 
 #include "actors/refusal.hpp"
+#include "kernels/base/json_line.hpp"
 
 #include <optional>
 #include <string>
@@ -36,9 +37,8 @@ class agent_core final : public role_core {
 
   std::string stats_json() const override {
     const auto r = node_->report();
-    return nlohmann::json{{"revision", r.active}, {"prepared", r.prepared}, {"finished", r.finished},
-                          {"failed", r.failed},   {"failure", r.failure},   {"orders", orders_}}
-        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return json_line(nlohmann::json{{"revision", r.active}, {"prepared", r.prepared}, {"finished", r.finished},
+                          {"failed", r.failed},   {"failure", r.failure},   {"orders", orders_}});
   }
 
   void stop(time_point, outbox&) override {}

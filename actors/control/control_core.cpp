@@ -4,6 +4,7 @@
 #include "actors/control/plan_json.hpp"
 #include "actors/operator_question.hpp"
 #include "actors/refusal.hpp"
+#include "kernels/base/json_line.hpp"
 #include "topology/graph/plan.hpp"
 
 #include <algorithm>
@@ -138,8 +139,8 @@ class control_core final : public role_core {
   /// Of nodes that no topology has any more; one that comes back reports anew.
   void forget_the_gone(time_point now) {
     for (auto it = reports_.begin(); it != reports_.end();) {
-      const bool ours = graph_.find_node(it->first) != nullptr || (change_ && change_->takes_part(it->first));
-      if (ours || now - it->second.at < gone_after) {
+      const auto ours = [&] { return graph_.find_node(it->first) != nullptr || (change_ && change_->takes_part(it->first)); };
+      if (now - it->second.at < gone_after || ours()) {
         ++it;
         continue;
       }
@@ -189,7 +190,8 @@ class control_core final : public role_core {
     if (change_) orders = change_->orders(reports_);
     // Nobody who takes part is told two things; all others are to be of the current revision.
     for (const auto& [node, heard] : reports_) {
-      if (orders.count(node) != 0 || (change_ && change_->takes_part(node)) || graph_.find_node(node) == nullptr)
+      const bool content = heard.what.active == current_.number && heard.what.finished && heard.what.prepared == 0;
+      if (content || orders.count(node) != 0 || (change_ && change_->takes_part(node)) || graph_.find_node(node) == nullptr)
         continue;
       if (heard.what.active != current_.number) {
         orders[node] = {current_.number, topology::change_step::become};
@@ -229,7 +231,7 @@ class control_core final : public role_core {
                               : result<topology::operator_answer>(asked.err());
       return piece.ok() ? std::move(piece).value() : answer_to(request, piece.err());
     }
-    return answers_.begin(from, request.number, text_of(carry_out(request, now, out)), now);
+    return answers_.begin(from, request.number, answer_text(carry_out(request, now, out)), now);
   }
 
   result<json> carry_out(const topology::operator_request& request, time_point now, outbox& out) {
@@ -293,7 +295,7 @@ class control_core final : public role_core {
     if (!plan.refusals.empty() || plan.empty()) return said;
     FRESHET_TRY(options_.provide(wanted));
     r.at_unix_ms = options_.wall_clock();
-    r.steps_json = said["steps"].dump(-1, ' ', false, json::error_handler_t::replace);
+    r.steps_json = json_line(said["steps"]);
     FRESHET_TRY_ASSIGN(r.number, store_.add(r));
     out.log(log_level::info, "revision " + std::to_string(r.number) + " of " + r.who + ": " +
                                  std::to_string(plan.steps.size()) + " steps");

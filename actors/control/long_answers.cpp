@@ -1,9 +1,9 @@
 #include "actors/control/long_answers.hpp"
 
+#include "actors/operator_question.hpp"
+
 #include <algorithm>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 namespace freshet::actors {
 namespace {
@@ -28,7 +28,7 @@ topology::operator_answer long_answers::begin(const topology::address& to, std::
   if (json.size() > limits_.answer_bytes) {
     const std::string why = "an answer of " + std::to_string(json.size()) + " bytes; at most " +
                             std::to_string(limits_.answer_bytes) + " are sent";
-    return {number, nlohmann::json{{"error", name(errc::too_large)}, {"text", why}}.dump(), 0, 1};
+    return {number, answer_text(error{errc::too_large, why}), 0, 1};
   }
   const auto same = [&](const answer& a) { return a.to == to && a.number == number; };
   kept_.erase(std::remove_if(kept_.begin(), kept_.end(), same), kept_.end());

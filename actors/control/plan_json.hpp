@@ -14,6 +14,6 @@ namespace freshet::actors {
 [[nodiscard]] nlohmann::json to_json(const topology::change_plan& plan);
 inline constexpr std::size_t every_step = static_cast<std::size_t>(-1);
 /// Everything but the document itself. Of its steps the first `most`; "more_steps" says how many are left out.
-[[nodiscard]] nlohmann::json to_json(const revision& r, std::size_t most = every_step);
+[[nodiscard]] nlohmann::json to_json(const revision& r, std::size_t most);
 
 }  // namespace freshet::actors

@@ -1,10 +1,12 @@
 #include "actors/deployer/deployer_core.hpp"
 
+#include "actors/deployer/deployer_figures.hpp"
 #include "actors/deployer/rollout_state.hpp"
 #include "actors/deployer/rollout_view.hpp"
 #include "actors/operator_question.hpp"
 #include "actors/refusal.hpp"
 #include "actors/workspace.hpp"
+#include "kernels/base/json_line.hpp"
 
 #include <algorithm>
 #include <map>
@@ -40,27 +42,6 @@ struct device_entry {
   bool foreign_logged = false;
   std::optional<version_store::place> previous;  ///< in its second slot
   unsigned slot_orders = 0;                      ///< in a row
-};
-
-struct counters {
-  std::uint64_t commits = 0;
-  std::uint64_t commits_refused = 0;
-  std::uint64_t chain_breaks = 0;
-  std::uint64_t offers = 0;
-  std::uint64_t chains_started = 0;
-  std::uint64_t snapshots_started = 0;
-  std::uint64_t snapshots_made = 0;
-  std::uint64_t bytes_offered = 0;
-  std::uint64_t bytes_sent = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t stray_requests = 0;
-  std::uint64_t artefacts = 0;
-  std::uint64_t artefact_bytes = 0;
-  std::uint64_t artefact_bytes_last = 0;
-  std::uint64_t slot_orders = 0;
-  std::uint64_t mirror_returns = 0;
-  std::uint64_t probes = 0;
-  std::uint64_t state_faults = 0;
 };
 
 class deployer_core final : public role_core {
@@ -131,66 +112,26 @@ class deployer_core final : public role_core {
   std::uint32_t capacity(const address&) const override { return commit_credit; }
 
   std::string stats_json() const override {
-    std::uint64_t converged = 0;
-    std::uint64_t foreign = 0;
-    std::uint64_t farthest = 0;
-    std::uint64_t behind = 0;
+    fleet_figures fleet;
+    fleet.devices = devices_.size();
     const bool knows = rollout_.knows_good();
     for (const auto& [id, d] : devices_) {
-      if (keys_ && d.trusted < keys_->trusted().serial) ++behind;
+      if (keys_ && d.trusted < keys_->trusted().serial) ++fleet.behind_in_trust;
       if (d.line != options_.line) {
-        ++foreign;
+        ++fleet.foreign;
       } else if (knows && d.active == rollout_.desired(id)) {
-        ++converged;
+        ++fleet.converged;
       } else if (knows && d.active.number < rollout_.desired(id).number) {
-        farthest = std::max(farthest, rollout_.desired(id).number.value - d.active.number.value);
+        fleet.largest_lag = std::max(fleet.largest_lag, rollout_.desired(id).number.value - d.active.number.value);
       }
     }
-    const double mean = count_.artefacts == 0
-                            ? 0.0
-                            : static_cast<double>(count_.artefact_bytes) / static_cast<double>(count_.artefacts);
-    const artefact_ref leading_snapshot = knows ? store_.snapshot_of(rollout_.leading()) : nullptr;
-    nlohmann::json all{{"devices", devices_.size()},
-                       {"converged", converged},
-                       {"lagging", knows ? devices_.size() - converged - foreign : 0},
-                       {"foreign", foreign},
-                       {"largest_lag", farthest},
-                       {"transfers", slots_.active()},
-                       {"waiting", slots_.waiting()},
-                       {"commits", count_.commits},
-                       {"commits_refused", count_.commits_refused},
-                       {"chain_breaks", count_.chain_breaks},
-                       {"chain_steps", store_.steps()},
-                       {"chain_bytes", store_.chain_bytes()},
-                       {"offers", count_.offers},
-                       {"chains", count_.chains_started},
-                       {"snapshots", count_.snapshots_started},
-                       {"snapshots_made", count_.snapshots_made},
-                       {"snapshot_bytes", leading_snapshot ? leading_snapshot->bytes.bytes() : 0},
-                       {"bytes_offered", count_.bytes_offered},
-                       {"bytes_sent", count_.bytes_sent},
-                       {"failures", count_.failures},
-                       {"last_failure", last_failure_},
-                       {"signature_bytes", keys_ ? delta::signature_bytes : 0},
-                       {"trusted_serial", keys_ ? keys_->trusted().serial : 0},
-                       {"behind_in_trust", behind},
-                       {"stray_requests", count_.stray_requests},
-                       {"artefact_bytes_last", count_.artefact_bytes_last},
-                       {"artefact_bytes_mean", mean},
-                       {"wave", name(rollout_.step())},
-                       {"wave_devices", rollout_.members().size()},
-                       {"bad_versions", rollout_.bad().size()},
-                       {"pinned", rollout_.pins().size()},
-                       {"probes", count_.probes},
-                       {"rollbacks", rollout_.rollbacks()},
-                       {"failed_rollbacks", rollout_.failed_rollbacks()},
-                       {"slot_orders", count_.slot_orders},
-                       {"mirror_returns", count_.mirror_returns},
-                       {"state_faults", count_.state_faults}};
-    all["desired_version"] = knows ? nlohmann::json(rollout_.leading().number.value) : nlohmann::json();
-    all["good_version"] = knows ? nlohmann::json(rollout_.good().number.value) : nlohmann::json();
-    all["trial_version"] = rollout_.trial() ? nlohmann::json(rollout_.trial()->number.value) : nlohmann::json();
-    return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    nlohmann::json all = figures_of(count_, fleet, rollout_, store_);
+    all["transfers"] = slots_.active();
+    all["waiting"] = slots_.waiting();
+    all["last_failure"] = last_failure_;
+    all["signature_bytes"] = keys_ ? delta::signature_bytes : 0;
+    all["trusted_serial"] = keys_ ? keys_->trusted().serial : 0;
+    return json_line(all);
   }
 
   void stop(time_point, outbox&) override {}
@@ -381,9 +322,10 @@ class deployer_core final : public role_core {
       ++count_.chain_breaks;
       out.log(log_level::info,
               "version " + std::to_string(committed.next.value) + " begins a new chain: " + store_.jump_reason());
-    } else if (!committed.artefact.empty()) {
+    } else if (const auto step = store_.last_step();
+               step && step->next == committed.next && step->result == committed.result && !committed.artefact.empty()) {
       ++count_.artefacts;
-      count_.artefact_bytes_last = store_.last_step()->bytes.bytes();
+      count_.artefact_bytes_last = step->bytes.bytes();
       count_.artefact_bytes += count_.artefact_bytes_last;
     }
   }
@@ -603,7 +545,7 @@ class deployer_core final : public role_core {
   std::shared_ptr<const access::artefact_keys> keys_;
   time_point keys_at_;
   std::string last_failure_;
-  counters count_;
+  deployer_counters count_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "actors/deployer/rollout_state.hpp"
 
 #include "actors/offer_content.hpp"
+#include "actors/put_aside.hpp"
 #include "actors/workspace.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/whole_file.hpp"
@@ -26,6 +27,9 @@ constexpr const char* update_suffix = ".artefact";
 constexpr std::size_t most_update_bytes = std::size_t{1} << 30;
 
 bool begins(const std::string& text, const std::string& with) { return text.compare(0, with.size(), with) == 0; }
+bool ends(const std::string& text, const std::string& with) {
+  return text.size() >= with.size() && text.compare(text.size() - with.size(), with.size(), with) == 0;
+}
 
 std::string place_text(const version_place& what) {
   return std::to_string(what.number.value) + "-" + std::to_string(what.hash.value);
@@ -53,8 +57,7 @@ result<version_place> place_in(const json& j) {
 std::optional<version_place> update_in(const std::string& file) {
   const std::string prefix = update_prefix;
   const std::string suffix = update_suffix;
-  if (!begins(file, prefix) || file.size() < prefix.size() + suffix.size()) return std::nullopt;
-  if (file.compare(file.size() - suffix.size(), suffix.size(), suffix) != 0) return std::nullopt;
+  if (!begins(file, prefix) || !ends(file, suffix) || file.size() < prefix.size() + suffix.size()) return std::nullopt;
   const std::string middle = file.substr(prefix.size(), file.size() - prefix.size() - suffix.size());
   const std::size_t dash = middle.find('-');
   if (dash == std::string::npos) return std::nullopt;
@@ -131,6 +134,7 @@ result<rollout_state> rollout_state::open(std::filesystem::path folder, content_
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
   if (problem) return error{errc::io, folder.string() + ": cannot make this folder (" + problem.message() + ")"};
+  model::remove_stale_temporaries(folder);
   return rollout_state(std::move(folder), line);
 }
 
@@ -192,8 +196,9 @@ std::vector<error> rollout_state::load_chain(const std::function<result<void>(co
       updates_[what] = hash_content(bytes.data(), bytes.bytes());
       continue;
     }
-    faults.push_back({taken.err().code, path.string() + ": " + taken.err().context});
-    std::filesystem::rename(path, path.string() + ".faulty", problem);
+    const auto aside = put_aside(path, "faulty");
+    faults.push_back({taken.err().code, path.string() + ": " + taken.err().context + "; " +
+                                            (aside.ok() ? "kept as " + aside->string() : aside.err().text())});
   }
   return faults;
 }
@@ -205,6 +210,10 @@ result<void> rollout_state::save_chain(const std::deque<artefact_ref>& chain) {
     now[what] = step->content;
     const auto there = updates_.find(what);
     if (there != updates_.end() && there->second == step->content) continue;
+    if (step->bytes.bytes() > most_update_bytes)   // it could not be read again
+      return error{errc::too_large, "the update to version " + std::to_string(what.number.value) + " has " +
+                                        std::to_string(step->bytes.bytes()) + " bytes, at most " +
+                                        std::to_string(most_update_bytes) + " are kept"};
     FRESHET_TRY(model::write_whole_file(update_file_of(what), {{step->bytes.data(), step->bytes.bytes()}}));
     updates_[what] = step->content;
   }
@@ -238,7 +247,8 @@ void rollout_state::remove_others() const {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
     const std::string file = entry.path().filename().string();
-    const bool ours = begins(file, version_prefix) || begins(file, update_prefix);
+    // Not what was put aside: its name goes on.
+    const bool ours = (begins(file, version_prefix) && ends(file, version_suffix)) || update_in(file).has_value();
     if (ours && wanted.count(entry.path()) == 0) std::filesystem::remove(entry.path(), ignored);
   }
 }

@@ -86,7 +86,7 @@ class version_store {
 
   /// All updates, in the order of their coming.
   [[nodiscard]] const std::deque<artefact_ref>& chain() const noexcept { return chain_; }
-  /// The update that led to newest(); null after a jump.
+  /// The last of the chain; null where it is empty. After a way back to a version that is held it led elsewhere.
   [[nodiscard]] artefact_ref last_step() const { return chain_.empty() ? nullptr : chain_.back(); }
   [[nodiscard]] std::size_t steps() const noexcept { return chain_.size(); }
   [[nodiscard]] std::size_t held() const noexcept { return held_.size(); }

@@ -17,6 +17,7 @@
 #include "actors/device/update_receiver.hpp"
 #include "actors/refusal.hpp"
 #include "kernels/base/check.hpp"
+#include "kernels/base/json_line.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -120,7 +121,7 @@ class device_core final : public role_core {
                      {"dropped_observations", dropped_observations_},
                      {"refused_by_peers", refused_by_peers_},
                      {"state_faults", state_faults_}};
-    return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return json_line(j);
   }
 
   void stop(time_point, outbox& out) override {

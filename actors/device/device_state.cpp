@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/workspace.hpp"
+#include "actors/put_aside.hpp"
 #include "kernels/base/fault_point.hpp"
 #include "kernels/delta/layout.hpp"
 #include "kernels/model/safetensors.hpp"
@@ -19,7 +20,6 @@ namespace {
 constexpr const char* active_name = "active.safetensors";
 constexpr const char* previous_name = "previous.safetensors";
 constexpr const char* position_name = "position";
-constexpr const char* faulty_suffix = ".faulty";
 constexpr std::size_t most_position_bytes = 32;
 
 result<std::uint64_t> read_number(std::string_view text, const std::string& what) {
@@ -94,7 +94,7 @@ device_state::restored device_state::restore() const {
     } else {
       out.faults.push_back(found.err());
       // Out of the way, so that the next commit does not make it the previous version.
-      std::filesystem::rename(path, folder_ / (std::string(name) + faulty_suffix), ignored);
+      if (const auto aside = put_aside(path, "faulty"); !aside.ok()) out.faults.push_back(aside.err());
     }
   }
   return out;

@@ -174,7 +174,7 @@ answered_batch student_runtime::answer(const std::vector<prepared_question>& ask
   const auto n = static_cast<std::int64_t>(asked.size());
   // Few batch sizes, so that LibTorch meets few shapes; the last question is repeated.
   const auto rows = static_cast<std::int64_t>(bucket_of(asked.size()));
-  const std::int64_t patch_values = 3 * v.cell_size() * v.cell_size();
+  const std::int64_t patch_values = v.cell_values();
   at::Tensor bytes = at::empty({rows, v.cells(), patch_values}, at::kByte);
   std::vector<std::vector<std::int32_t>> prompts;
   for (std::int64_t row = 0; row < rows; ++row) {

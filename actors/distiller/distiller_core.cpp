@@ -8,6 +8,7 @@
 
 #include "actors/distiller/probe_tally.hpp"
 #include "actors/line_layout.hpp"
+#include "kernels/base/json_line.hpp"
 #include "kernels/delta/artefact.hpp"
 
 namespace freshet::actors {
@@ -388,7 +389,7 @@ std::string distiller_core::stats_json() const {
   s["remembered_entries"] = learned_.size();
   const auto labelled = samples_ + unsure_;
   s["mean_confidence"] = labelled > 0 ? confidence_sum_ / static_cast<double>(labelled) : 0.0;
-  return s.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_line(s);
 }
 
 void distiller_core::stop(time_point now, outbox& out) {

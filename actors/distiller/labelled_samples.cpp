@@ -30,7 +30,7 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch, cons
   }
   labelled_samples out;
   if (b.samples.empty()) return out;
-  const auto width = static_cast<std::size_t>(vision.num_channels * vision.cell_size() * vision.cell_size());
+  const auto width = static_cast<std::size_t>(vision.cell_values());
   if (!carries_patches(b) || b.token_bytes != width ||
       b.tokens_per_sample != static_cast<std::uint32_t>(vision.cells())) {
     return error{errc::shape_mismatch, "tokens of another form than the student reads"};

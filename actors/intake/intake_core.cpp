@@ -6,6 +6,7 @@
 #include "actors/intake/teacher_pool.hpp"
 #include "actors/intake/tick_gate.hpp"
 #include "actors/refusal.hpp"
+#include "kernels/base/json_line.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -142,7 +143,7 @@ class intake_core final : public role_core {
       all["over_quota_batches"] = quota_->refused();
       all["over_quota_devices"] = quota_->waiting();
     }
-    return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return json_line(all);
   }
 
   void stop(time_point, outbox&) override {}

@@ -1,5 +1,7 @@
 #include "actors/rt/role_engine.hpp"
 
+#include "kernels/base/json_line.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -147,7 +149,7 @@ std::string role_engine::stats_json() const {
   json links = json::array();
   for (const auto& l : links_.states()) links.push_back(figures(l));
   all["links"] = std::move(links);
-  return all.dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_line(all);
 }
 
 void role_engine::send(const topology::address& to, topology::any_message m) { links_.send(to, std::move(m), now_); }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/rt/process_figures.hpp"
+#include "kernels/base/json_line.hpp"
 
 namespace freshet::rt {
 
@@ -123,7 +124,7 @@ std::string traffic_snapshot::json() const {
            {"peers", std::move(peer_list)},
            {"edges", std::move(edge_list)}};
   // Names from outside may be no UTF-8: replaced, never thrown at.
-  return all.dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_line(all);
 }
 
 }  // namespace freshet::rt

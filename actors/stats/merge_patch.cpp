@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "actors/stats/json_text.hpp"
+#include "kernels/base/json_line.hpp"
 
 namespace freshet::actors {
 
@@ -35,7 +35,7 @@ json difference(const json& before, const json& after) {
 }
 
 std::vector<std::string> pages(const json& patch, std::size_t bytes) {
-  std::string whole = text_of(patch);
+  std::string whole = json_line(patch);
   if (whole.size() <= bytes) return {std::move(whole)};
   constexpr std::size_t frame = 8;  // quotes, colon, braces, comma
   std::vector<std::string> out;
@@ -43,24 +43,24 @@ std::vector<std::string> pages(const json& patch, std::size_t bytes) {
   std::size_t used = 2;
   const auto close = [&] {
     if (page.empty()) return;
-    out.push_back(text_of(page));
+    out.push_back(json_line(page));
     page = json::object();
     used = 2;
   };
   for (const auto& [key, value] : patch.items()) {
     if (!value.is_object() || value.empty()) {
-      const std::size_t size = key.size() + text_of(value).size() + frame;
+      const std::size_t size = key.size() + json_line(value).size() + frame;
       if (used + size > bytes) close();
       page[key] = value;
       used += size;
       continue;
     }
     for (const auto& [inner_key, inner] : value.items()) {
-      const std::size_t size = text_of(inner_key).size() + text_of(inner).size() + frame;
-      const std::size_t opening = page.contains(key) ? 0 : text_of(key).size() + frame;
+      const std::size_t size = json_line(inner_key).size() + json_line(inner).size() + frame;
+      const std::size_t opening = page.contains(key) ? 0 : json_line(key).size() + frame;
       if (used + opening + size > bytes) {
         close();
-        used += text_of(key).size() + frame;
+        used += json_line(key).size() + frame;
       } else {
         used += opening;
       }

@@ -4,8 +4,8 @@
 #include "actors/stats/course.hpp"
 #include "actors/stats/events.hpp"
 #include "actors/stats/heard_role.hpp"
-#include "actors/stats/json_text.hpp"
 #include "actors/stats/live_document.hpp"
+#include "kernels/base/json_line.hpp"
 #include "topology/graph/plan.hpp"
 
 #include <algorithm>
@@ -176,19 +176,19 @@ class stats_core final : public role_core {
                               {"silent", age >= options_.silent_after},
                               {"stats", role.last().stats}});
     }
-    std::string text = text_of(all);
+    std::string text = json_line(all);
     if (text.size() <= options_.max_document_bytes) return text;
     ++shortened_;
     shorten(all, text.size());
-    return text_of(all);
+    return json_line(all);
   }
 
   void shorten(json& all, std::size_t bytes) const {
     constexpr std::size_t mark = sizeof(",\"shortened\":true") - 1;
     json& roles = all["roles"];
     const auto replace = [&](json& role, json stats) {
-      bytes -= text_of(role["stats"]).size();
-      bytes += text_of(stats).size() + (role.contains("shortened") ? 0 : mark);
+      bytes -= json_line(role["stats"]).size();
+      bytes += json_line(stats).size() + (role.contains("shortened") ? 0 : mark);
       role["stats"] = std::move(stats);
       role["shortened"] = true;
     };
@@ -198,12 +198,12 @@ class stats_core final : public role_core {
       if (stats.erase("links") > 0) replace(role, std::move(stats));
     }
     std::multimap<std::size_t, json*> by_size;
-    for (json& role : roles) by_size.emplace(text_of(role["stats"]).size(), &role);
+    for (json& role : roles) by_size.emplace(json_line(role["stats"]).size(), &role);
     for (auto it = by_size.rbegin(); it != by_size.rend() && bytes > options_.max_document_bytes; ++it) {
       if (it->first > mark + 2) replace(*it->second, json::object());
     }
     // Even the names are too many: the last ones go.
-    while (!roles.empty() && text_of(all).size() > options_.max_document_bytes) roles.erase(roles.size() - 1);
+    while (!roles.empty() && json_line(all).size() > options_.max_document_bytes) roles.erase(roles.size() - 1);
   }
 
   stats_options options_;

@@ -11,6 +11,7 @@
 #include "actors/refusal.hpp"
 #include "actors/uplink_filter/device_lane.hpp"
 #include "actors/uplink_filter/outlet.hpp"
+#include "kernels/base/json_line.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -84,7 +85,7 @@ class uplink_filter_core final : public role_core {
       share += lane.gate().share() / static_cast<double>(lanes_.size());
     }
     const outlet::counters& sent = outlet_.count();
-    return nlohmann::json{{"gate", options_.gate.name},
+    return json_line(nlohmann::json{{"gate", options_.gate.name},
                           {"devices", lanes_.size()},
                           {"seen", seen_},
                           {"kept", kept_},
@@ -109,8 +110,7 @@ class uplink_filter_core final : public role_core {
                           {"resent_messages", sent.resent},
                           {"bad_batches", bad_batches_},
                           {"bad_samples", bad_samples_},
-                          {"overflows", overflows_}}
-        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+                          {"overflows", overflows_}});
   }
 
   void stop(time_point now, outbox& out) override {

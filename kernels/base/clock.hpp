@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 namespace freshet {
 
@@ -15,5 +16,10 @@ struct engine_clock {
   static constexpr bool is_steady = true;
 };
 using time_point = engine_clock::time_point;
+
+/// "12 s", for people; fractions are dropped.
+[[nodiscard]] inline std::string seconds_text(duration d) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(d).count()) + " s";
+}
 
 }  // namespace freshet

@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view purpose("freshet artefact\0", 17);
 constexpr std::size_t checksum_bytes = 8;
 
-byte_view signed_for_bytes() { return {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()}; }
+byte_view purpose_bytes() { return {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()}; }
 
 /// Whether the bytes end as a signed artefact does. An unsigned one that happens to look so in its
 /// payload only fails the check of its signature.
@@ -34,7 +34,7 @@ result<std::vector<std::uint8_t>> sign_artefact(byte_view encoded, const signing
 
 std::vector<std::uint8_t> signed_tail(byte_view signed_region, const signing_key& key) {
   const key_id id = key.open_half().id();
-  const ed25519_signature signature = key.sign({signed_for_bytes(), {id.data(), id.size()}, signed_region});
+  const ed25519_signature signature = key.sign({purpose_bytes(), {id.data(), id.size()}, signed_region});
   byte_writer both;
   both.put_bytes({id.data(), id.size()});
   both.put_bytes({signature.data(), signature.size()});
@@ -53,7 +53,7 @@ result<void> verify_artefact(byte_view encoded, const trust_list& trusted) {
     return {errc::invalid_argument, "the artefact is signed by key " + text_of(id) + ", which is not trusted here"};
   }
   const byte_view covered(encoded.data, static_cast<std::size_t>(at - 1 - encoded.data));
-  if (!verify(*key, {signed_for_bytes(), {id.data(), id.size()}, covered}, signature)) {
+  if (!verify(*key, {purpose_bytes(), {id.data(), id.size()}, covered}, signature)) {
     return {errc::hash_mismatch, "the artefact's signature by key " + text_of(id) + " does not fit its bytes"};
   }
   return {};

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<std::uint8_t, 4> magic{'F', 'R', 'T', 'K'};
 constexpr std::uint8_t format_version = 1;
-constexpr std::string_view signed_for("freshet trust\0", 14);
+constexpr std::string_view trust_purpose("freshet trust\0", 14);
 constexpr std::string_view title = "freshet-trusted-keys 1";
 
 byte_view view_of(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
@@ -53,7 +53,7 @@ std::vector<std::uint8_t> make_statement(const trust_list& next, const signing_k
   for (const verify_key& key : next.keys) out.put_bytes({key.bytes.data(), key.bytes.size()});
   const key_id id = signer.open_half().id();
   out.put_bytes({id.data(), id.size()});
-  const ed25519_signature signature = signer.sign({view_of(signed_for), out.bytes()});
+  const ed25519_signature signature = signer.sign({view_of(trust_purpose), out.bytes()});
   out.put_bytes({signature.data(), signature.size()});
   return out.take();
 }
@@ -88,7 +88,7 @@ result<trust_list> follow_statement(byte_view statement, const trust_list& prese
   if (key == nullptr) {
     return error{errc::invalid_argument, "statement signed by key " + text_of(signer) + ", which is not trusted here"};
   }
-  if (!verify(*key, {view_of(signed_for), covered}, signature)) {
+  if (!verify(*key, {view_of(trust_purpose), covered}, signature)) {
     return error{errc::hash_mismatch, "the statement's signature does not fit"};
   }
   if (next.serial != present.serial + 1) {

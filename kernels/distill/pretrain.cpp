@@ -21,7 +21,7 @@ result<model::visual_input> visual_of(const model::llava& m, const std::vector<s
   const model::vision_config& v = *m.config().vision;
   const auto n = static_cast<std::int64_t>(examples.size());
   const std::int64_t cells = v.cells();
-  const std::int64_t width = v.num_channels * v.cell_size() * v.cell_size();
+  const std::int64_t width = v.cell_values();
   at::Tensor bytes = at::empty({n, cells, width}, at::kByte);
   for (std::int64_t i = 0; i < n; ++i) {
     const scenes::image& picture = examples[static_cast<std::size_t>(i)].picture;

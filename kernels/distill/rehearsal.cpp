@@ -22,7 +22,7 @@ result<void> save_rehearsal(const std::filesystem::path& folder, const std::vect
     for (const scenes::qa& q : examples[i].questions) questions.push_back({i, q.question, q.answer});
   }
   const auto n = static_cast<std::int64_t>(examples.size());
-  const std::int64_t width = vision.num_channels * vision.cell_size() * vision.cell_size();
+  const std::int64_t width = vision.cell_values();
   return model::write_safetensors(folder / rehearsal_file,
                                   {{"patches", host_tensor::of(std::move(patches), {n, vision.cells(), width})}},
                                   {{"questions", questions.dump()}});
@@ -38,7 +38,7 @@ result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& f
   FRESHET_TRY_ASSIGN(const model::safetensors_file file, model::safetensors_file::open(path));
   FRESHET_TRY_ASSIGN(const host_tensor patches, file.get("patches"));
   const std::int64_t cells = vision.cells();
-  const std::int64_t width = vision.num_channels * vision.cell_size() * vision.cell_size();
+  const std::int64_t width = vision.cell_values();
   if (patches.type() != dtype::u8 || patches.shape().size() != 3 || patches.shape()[1] != cells ||
       patches.shape()[2] != width) {
     return error{errc::shape_mismatch, path.string() + ": patches of another form than the student reads"};

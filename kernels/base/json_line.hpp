@@ -6,10 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
-namespace freshet::actors {
+namespace freshet {
 
-[[nodiscard]] inline std::string text_of(const nlohmann::json& document) {
+[[nodiscard]] inline std::string json_line(const nlohmann::json& document) {
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-}  // namespace freshet::actors
+}  // namespace freshet
