@@ -58,11 +58,11 @@ class quiet_core : public actors::role_core {
   void stop(time_point, actors::outbox&) override {}
 };
 
-/// Sends pace{1..count} to `target` as room allows; logs the ticks of the answers.
+/// Sends pace{first} and the `count` - 1 after it to `target` as room allows; logs the ticks of the answers.
 class source_core final : public quiet_core {
  public:
-  source_core(topology::address target, std::uint64_t count, std::shared_ptr<shared_log> answers)
-      : target_(std::move(target)), count_(count), answers_(std::move(answers)) {}
+  source_core(topology::address target, std::uint64_t count, std::shared_ptr<shared_log> answers, std::uint64_t first = 1)
+      : target_(std::move(target)), end_(first + count), next_(first), answers_(std::move(answers)) {}
   void start(time_point, actors::outbox& out) override { push(out); }
   void tick(time_point, actors::outbox& out) override { push(out); }
   void handle(const topology::address&, const topology::any_message& m, time_point, actors::outbox& out) override {
@@ -72,15 +72,15 @@ class source_core final : public quiet_core {
 
  private:
   void push(actors::outbox& out) {
-    while (next_ <= count_ && out.room(target_) > 0) {
+    while (next_ < end_ && out.room(target_) > 0) {
       topology::pace p;
       p.tick = next_++;
       out.send(target_, p);
     }
   }
   topology::address target_;
-  std::uint64_t count_;
-  std::uint64_t next_ = 1;
+  std::uint64_t end_;
+  std::uint64_t next_;
   std::shared_ptr<shared_log> answers_;
 };
 
@@ -119,8 +119,9 @@ class echo_core final : public quiet_core {
   return v;
 }
 
-inline rt::core_factory make_source(topology::address target, std::uint64_t count, std::shared_ptr<shared_log> answers) {
-  return [=] { return std::make_unique<source_core>(target, count, answers); };
+inline rt::core_factory make_source(topology::address target, std::uint64_t count, std::shared_ptr<shared_log> answers,
+                                    std::uint64_t first = 1) {
+  return [=] { return std::make_unique<source_core>(target, count, answers, first); };
 }
 inline rt::core_factory make_echo(std::shared_ptr<shared_log> seen = nullptr) {
   return [=] { return std::make_unique<echo_core>(seen); };
