@@ -3,20 +3,18 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 
 #include "kernels/distill/phases.hpp"
 #include "kernels/distill/pretrain.hpp"
 #include "kernels/model/llava.hpp"
+#include "kernels/model/model_folder.hpp"
 #include "kernels/model/quantise_model.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/quant/packed_weight.hpp"
 
 namespace freshet::tools {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::size_t questions_a_picture = 4;
 
@@ -25,29 +23,6 @@ result<model::rounding> method_of(const std::string& name) {
   if (name == "awq") return model::rounding::searched;
   if (name == "gptq") return model::rounding::gptq;
   return error{errc::invalid_argument, "--method " + name + ": use rtn, awq or gptq"};
-}
-
-bool is_replaced(const fs::path& file) {
-  const std::string name = file.filename().string();
-  return name == "config.json" || name == "model.safetensors.index.json" ||
-         (name.rfind("model", 0) == 0 && file.extension() == ".safetensors");
-}
-
-/// Tokenizer, rehearsed samples and whatever else stands beside the tensors.
-result<void> copy_others(const fs::path& from, const fs::path& to) {
-  std::error_code failed;
-  fs::create_directories(to, failed);
-  if (failed) return error{errc::io, to.string() + ": " + failed.message()};
-  if (fs::equivalent(from, to, failed)) {
-    return error{errc::invalid_argument, "--out " + to.string() + ": the folder of the model itself"};
-  }
-  for (const auto& entry : fs::directory_iterator(from, failed)) {
-    if (!entry.is_regular_file() || is_replaced(entry.path())) continue;
-    fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing, failed);
-    if (failed) return error{errc::io, entry.path().string() + ": " + failed.message()};
-  }
-  if (failed) return error{errc::io, from.string() + ": " + failed.message()};
-  return {};
 }
 
 std::int64_t bytes_of(const model::llava& m) {
@@ -148,7 +123,7 @@ result<void> run_quantise(const quantise_request& request) {
   auto made = model::quantise_model(dense, options, calibrate, progress);
   if (failed) return *failed;
   if (!made.ok()) return error{made.err().code, request.model + ": " + made.err().context};
-  FRESHET_TRY(copy_others(request.model, request.out));
+  FRESHET_TRY(model::copy_beside_weights(request.model, request.out));
   FRESHET_TRY(made->save(request.out));
   std::printf("%s: %.2f MB of tensors, %.2f MB before\n", request.out.c_str(), static_cast<double>(bytes_of(*made)) / 1e6,
               static_cast<double>(bytes_of(dense)) / 1e6);

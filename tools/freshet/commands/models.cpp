@@ -10,6 +10,7 @@ void add_models(CLI::App& app, action& chosen) {
   models->require_subcommand(1);
   add_models_inspect(*models, chosen);
   add_models_random(*models, chosen);
+  add_models_merge(*models, chosen);
   add_models_export(*models, chosen);
   add_models_quantize(*models, chosen);
 }

@@ -7,6 +7,7 @@ namespace freshet::cli {
 
 void add_models_inspect(CLI::App& models, action& chosen);
 void add_models_random(CLI::App& models, action& chosen);
+void add_models_merge(CLI::App& models, action& chosen);
 void add_models_export(CLI::App& models, action& chosen);
 void add_models_quantize(CLI::App& models, action& chosen);
 

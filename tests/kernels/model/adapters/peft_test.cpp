@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/model/adapter_export.hpp"
+#include "kernels/model/adapter_merge.hpp"
 #include "kernels/model/generate.hpp"
 #include "kernels/model/line.hpp"
 #include "kernels/model/trainable_set.hpp"
@@ -57,6 +58,32 @@ TEST_P(peft, logits_losses_and_merged_logits) {
   g_->set.use_none(g_->base.net);
   EXPECT_GT(largest_difference(with, g_->base.logits("single")), 1e-2);
   EXPECT_LT(largest_difference(g_->base.logits("single"), g_->base.wanted("single.logits")), 5e-5);
+}
+
+TEST_P(peft, merged_into_a_model_of_its_own) {
+  const fs::path base = fs::path(FRESHET_TEST_DATA) / "hf" / GetParam().base;
+  const fs::path merged = out_ / "merged";
+  const auto done = merge_adapter(base, g_->folder, merged);
+  ASSERT_TRUE(done.ok()) << done.err().text();
+  EXPECT_EQ(done->layers, g_->set.find("golden")->matrices.size() / 2);
+  EXPECT_EQ(done->norms_and_biases, 0U);
+  g_->base.net = llava::load(merged).value();
+  const at::NoGradGuard no_grad;
+  EXPECT_LT(largest_difference(g_->base.logits("single"), g_->wanted("single.logits_merged")), 5e-5);
+  for (const auto& entry : fs::directory_iterator(base)) EXPECT_TRUE(fs::exists(merged / entry.path().filename())) << entry.path();
+  // What lies beside the matrices comes along.
+  const lora_adapter* adapter = g_->set.find("golden");
+  const at::Tensor norm = adapter->norms_and_biases.front().second;
+  norm.add_(0.25);
+  ASSERT_TRUE(save_peft(out_ / "trained", *adapter, g_->base.net.config()).ok());
+  const auto again = merge_adapter(base, out_ / "trained", out_ / "both");
+  ASSERT_TRUE(again.ok()) << again.err().text();
+  EXPECT_EQ(again->norms_and_biases, adapter->norms_and_biases.size());
+  EXPECT_TRUE(at::equal(llava::load(out_ / "both")->weights().at(adapter->norms_and_biases.front().first), norm));
+
+  EXPECT_EQ(merge_adapter(base, g_->folder, base).err().code, errc::invalid_argument) << "the base itself is not written over";
+  EXPECT_FALSE(merge_adapter(base, out_ / "nothing", out_ / "none").ok());
+  EXPECT_FALSE(fs::exists(out_ / "none"));
 }
 
 TEST_P(peft, greedy_answers) {
