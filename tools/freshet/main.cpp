@@ -36,7 +36,8 @@ namespace {
 
 /// The BLAS and OpenMP libraries of tensors make a team of threads for each thread that calls them,
 /// and teams that share cores wait for each other: steps took fifty times as long here. They read
-/// their settings when they are loaded, so the program starts itself once more with them set.
+/// their settings when they are loaded, so the program starts itself once more with them set. Only for commands that
+/// compute: it takes as long as all that the others do.
 void one_thread_per_tensor_operation(char** argv) {
   if (::getenv("OMP_NUM_THREADS") != nullptr && ::getenv("OPENBLAS_NUM_THREADS") != nullptr) return;
   ::setenv("OMP_NUM_THREADS", "1", 0);
@@ -60,7 +61,6 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
   using namespace freshet::cli;
-  one_thread_per_tensor_operation(argv);
   keep_freed_memory();
   // A reader that goes away is an error of a write, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
@@ -98,6 +98,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? exit_ok : exit_usage;
   }
+  const std::vector<std::string> computing{"run", "models", "pretrain", "bench"};
+  if (std::find(computing.begin(), computing.end(), argv[1]) != computing.end()) one_thread_per_tensor_operation(argv);
   const int status = chosen();
   std::cout.flush();
   return std::cout ? status : static_cast<int>(exit_failed);
