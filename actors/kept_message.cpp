@@ -32,17 +32,17 @@ T number_at(const std::vector<std::uint8_t>& from, std::size_t at) {
 result<std::vector<std::uint8_t>> bytes_of(const topology::any_message& m) {
   topology::parcel p;
   p.body = m;
-  FRESHET_TRY_ASSIGN(const std::vector<host_tensor> frames, topology::encode(p));
+  FRESHET_TRY_ASSIGN(const std::vector<shared_bytes> frames, topology::encode(p));
   std::size_t all = seal_bytes + number_bytes * (1 + frames.size());
-  for (const host_tensor& f : frames) {
+  for (const shared_bytes& f : frames) {
     if (f.bytes() > std::numeric_limits<std::uint32_t>::max()) return error{errc::too_large, "a frame beyond 4 GiB"};
     all += f.bytes();
   }
   std::vector<std::uint8_t> out(seal_bytes);
   out.reserve(all);
   put(out, static_cast<std::uint32_t>(frames.size()));
-  for (const host_tensor& f : frames) put(out, static_cast<std::uint32_t>(f.bytes()));
-  for (const host_tensor& f : frames) out.insert(out.end(), f.data(), f.data() + f.bytes());
+  for (const shared_bytes& f : frames) put(out, static_cast<std::uint32_t>(f.bytes()));
+  for (const shared_bytes& f : frames) out.insert(out.end(), f.data(), f.data() + f.bytes());
   const std::uint64_t seal = hash_content(out.data() + seal_bytes, out.size() - seal_bytes).value;
   std::memcpy(out.data(), &seal, seal_bytes);
   return out;
@@ -61,17 +61,15 @@ result<topology::any_message> message_of(std::vector<std::uint8_t> bytes, const 
   std::vector<std::size_t> lengths;
   for (std::size_t i = 0; i < count; ++i, at += number_bytes) lengths.push_back(number_at<std::uint32_t>(bytes, at));
   const auto owner = std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes));
-  std::vector<host_tensor> frames;
+  std::vector<shared_bytes> frames;
   for (const std::size_t length : lengths) {
     if (length > owner->size() - at) return corrupt("a frame reaches beyond the end");
-    FRESHET_TRY_ASSIGN(host_tensor frame, host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(length)}, owner,
-                                                             owner->data() + at, length));
-    frames.push_back(std::move(frame));
+    frames.emplace_back(owner, owner->data() + at, length);
     at += length;
   }
   auto read = topology::decode(frames);
   if (!read.ok()) return error{read.err().code, origin + ": " + read.err().context};
-  return std::move(read->body);
+  return topology::any_message{*read->body};
 }
 
 }  // namespace freshet::actors

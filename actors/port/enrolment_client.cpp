@@ -42,7 +42,7 @@ result<topology::enrol_reply> ask_enrolment(const desk& at, const rt::link_keys&
       if (const auto message = receive(socket, false, 4)) {
         auto reply = topology::decode(message->frames);
         if (reply) {
-          if (auto* answer = std::get_if<topology::enrol_reply>(&reply->body)) return std::move(*answer);
+          if (const auto* answer = std::get_if<topology::enrol_reply>(&*reply->body)) return *answer;
         }
       }
     }

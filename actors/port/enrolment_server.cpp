@@ -93,7 +93,7 @@ void enrolment_server::serve() {
     if (!key || key->empty() || message->too_many_frames) continue;
     auto asked = topology::decode(message->frames, small());
     // Whoever says anything else is not worth an answer.
-    const auto* request = asked ? std::get_if<topology::enrol_request>(&asked->body) : nullptr;
+    const auto* request = asked ? std::get_if<topology::enrol_request>(&*asked->body) : nullptr;
     if (request == nullptr || asked->head.to.node != node_) continue;
     topology::parcel reply;
     reply.head.from = asked->head.to;

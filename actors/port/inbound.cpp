@@ -65,6 +65,7 @@ inbound::consequence inbound::take(received message, const std::string& node, co
   } else {
     take_parcel(message.frames, message.wire_bytes, node, sender, now, all);
   }
+  write_counts();
   return all;
 }
 
@@ -88,7 +89,7 @@ void inbound::take_bundle(const received& message, const std::string& node, cons
   }
 }
 
-void inbound::take_parcel(const std::vector<host_tensor>& frames, std::uint64_t bytes, const std::string& node,
+void inbound::take_parcel(const std::vector<shared_bytes>& frames, std::uint64_t bytes, const std::string& node,
                           const std::string& sender, time_point now, consequence& so_far) {
   auto decoded = topology::decode(frames, setup_.limits.wire);
   if (!decoded) return not_understood(frames, decoded.err(), node, sender, now, so_far);
@@ -96,9 +97,24 @@ void inbound::take_parcel(const std::vector<host_tensor>& frames, std::uint64_t 
   const bool own_word = identity_holds(p.head, node) &&
                         (!setup_.known || setup_.known->may_say(p.head.from, p.head.to, p.body));
   if (!own_word) return not_its_own(sender, now);
-  setup_.traffic->count(rt::direction::in, node, p.head.from, p.head.to, bytes);
+  count(node, p.head, bytes);
   deliver(std::move(p), now);
   so_far.genuine = true;
+}
+
+void inbound::count(const std::string& node, const topology::envelope& head, std::uint64_t bytes) {
+  run& r = uncounted_;
+  if (r.messages > 0 && !(r.node == node && r.from == head.from && r.to == head.to)) write_counts();
+  if (r.messages == 0) r = {node, head.from, head.to, 0, 0};
+  r.bytes += bytes;
+  ++r.messages;
+}
+
+void inbound::write_counts() {
+  run& r = uncounted_;
+  if (r.messages == 0) return;
+  setup_.traffic->count(rt::direction::in, r.node, r.from, r.to, r.bytes, r.messages);
+  r.messages = 0;
 }
 
 void inbound::not_its_own(const std::string& sender, time_point now) {
@@ -110,7 +126,7 @@ bool inbound::identity_holds(const topology::envelope& head, const std::string& 
   return !node.empty() && head.from.node == node && head.to.node == setup_.node;
 }
 
-void inbound::not_understood(const std::vector<host_tensor>& frames, const error& why, const std::string& node,
+void inbound::not_understood(const std::vector<shared_bytes>& frames, const error& why, const std::string& node,
                              const std::string& sender, time_point now, consequence& so_far) {
   if (why.code != errc::unsupported || frames.empty()) return malformed(sender, why.text(), now);
   auto head = topology::decode_envelope(frames.front(), setup_.limits.wire);
@@ -143,6 +159,7 @@ void inbound::deliver(topology::parcel p, time_point now) {
     return;
   }
   if (topology::delivery_of(p.body) != topology::delivery::control) {
+    if (found->second.round.empty()) found->second.round.reserve(most_in_a_mail);
     found->second.round.push_back(std::move(p));
     if (found->second.round.size() >= most_in_a_mail) put(found->second, std::exchange(found->second.round, {}), now);
     return;

@@ -55,15 +55,17 @@ class inbound {
  private:
   void take_bundle(const received& message, const std::string& node, const std::string& sender, time_point now,
                    consequence& so_far);
-  void take_parcel(const std::vector<host_tensor>& frames, std::uint64_t bytes, const std::string& node,
+  void take_parcel(const std::vector<shared_bytes>& frames, std::uint64_t bytes, const std::string& node,
                    const std::string& sender, time_point now, consequence& so_far);
   void malformed(const std::string& sender, const std::string& why, time_point now);
   void strike(const std::string& sender, time_point now);
   void not_its_own(const std::string& sender, time_point now);
   [[nodiscard]] bool identity_holds(const topology::envelope& head, const std::string& node) const;
-  void not_understood(const std::vector<host_tensor>& frames, const error& why, const std::string& node,
+  void not_understood(const std::vector<shared_bytes>& frames, const error& why, const std::string& node,
                       const std::string& sender, time_point now, consequence& so_far);
   void deliver(topology::parcel p, time_point now);
+  void count(const std::string& node, const topology::envelope& head, std::uint64_t bytes);
+  void write_counts();
 
   setup setup_;
   conduct conduct_;
@@ -75,6 +77,14 @@ class inbound {
     receiver to;
     std::vector<topology::parcel> round;   ///< since the last hand_over()
   };
+  /// Of one edge, not yet in the meter: parcels of one edge come in long runs.
+  struct run {
+    std::string node;
+    topology::address from, to;
+    std::uint64_t bytes = 0;
+    std::uint64_t messages = 0;
+  };
+  run uncounted_;
   void put(registered& role, std::vector<topology::parcel> parcels, time_point arrived);
   std::map<std::string, registered> roles_;
   std::map<std::string, std::deque<early_parcel>> early_;   ///< by expected role, until it registers

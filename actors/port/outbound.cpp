@@ -31,8 +31,11 @@ std::size_t small_ones_in_front(const send_queue& queue) {
   return std::max<std::size_t>(count, 1);
 }
 
-std::vector<host_tensor> bundle_of(const send_queue& queue, std::size_t count) {
-  topology::bundle_writer bundle;
+std::vector<shared_bytes> bundle_of(const send_queue& queue, std::size_t count) {
+  constexpr std::size_t frame_overhead = 64;
+  std::size_t expected = frame_overhead;
+  for (std::size_t i = 0; i < count; ++i) expected += queue.at(i).wire_bytes + frame_overhead;
+  topology::bundle_writer bundle(expected);
   for (std::size_t i = 0; i < count; ++i) bundle.add(queue.at(i).frames);
   return {bundle.take()};
 }
@@ -221,18 +224,26 @@ bool outbound::drain(const std::string& node, send_queue& queue, zmq::socket_t& 
     const auto frames = together > 1 ? bundle_of(queue, together) : queue.front().frames;
     const auto outcome = send(socket, routing_id, frames);
     if (outcome == send_outcome::would_block) return false;
-    for (const std::uint64_t bytes : topology::shares_of(wire_bytes(frames), sizes_of(queue, together))) {
-      const auto& message = queue.front();
-      if (outcome == send_outcome::sent) {
-        setup_.traffic->count(rt::direction::out, node, message.from, message.to, bytes);
-      } else {
-        // Nobody there: the links send again what matters once the peer speaks.
-        setup_.traffic->update_peer(node, [](rt::peer_traffic& p) { ++p.unreachable; });
-      }
-      queue.pop();
+    if (outcome == send_outcome::sent) {
+      count(node, queue, topology::shares_of(wire_bytes(frames), sizes_of(queue, together)));
+    } else {
+      // Nobody there: the links send again what matters once the peer speaks.
+      setup_.traffic->update_peer(node, [&](rt::peer_traffic& p) { p.unreachable += together; });
     }
+    for (std::size_t i = 0; i < together; ++i) queue.pop();
   }
   return true;
+}
+
+// Messages of one edge are counted together: they come in long runs.
+void outbound::count(const std::string& node, const send_queue& queue, const std::vector<std::uint64_t>& shares) {
+  for (std::size_t i = 0; i < shares.size();) {
+    const outgoing& first = queue.at(i);
+    std::uint64_t bytes = 0;
+    std::uint64_t messages = 0;
+    for (; i < shares.size() && queue.at(i).from == first.from && queue.at(i).to == first.to; ++i, ++messages) bytes += shares[i];
+    setup_.traffic->count(rt::direction::out, node, first.from, first.to, bytes, messages);
+  }
 }
 
 void outbound::show_depth(const std::string& node, const send_queue& queue) {

@@ -106,6 +106,8 @@ class outbound {
   void enqueue(const std::string& node, send_queue& queue, outgoing message);
   /// Bundles what is small and waits together. True when the queue is empty afterwards.
   bool drain(const std::string& node, send_queue& queue, zmq::socket_t& socket, const std::string* routing_id);
+  /// `shares` of bytes of the messages at the front.
+  void count(const std::string& node, const send_queue& queue, const std::vector<std::uint64_t>& shares);
   void show_depth(const std::string& node, const send_queue& queue);
   void make_room_for_learned();
 

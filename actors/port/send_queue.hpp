@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "actors/rt/transport.hpp"
-#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/shared_bytes.hpp"
 #include "topology/message/address.hpp"
 
 namespace freshet::port {
 
 struct outgoing {
-  std::vector<host_tensor> frames;
+  std::vector<shared_bytes> frames;
   std::uint64_t wire_bytes = 0;
   bool control = false;
   topology::address from;

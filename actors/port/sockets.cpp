@@ -42,7 +42,7 @@ void set_common(zmq::socket_t& socket, const rt::port_limits& limits) {
 
 void release_owner(void*, void* hint) { delete static_cast<std::shared_ptr<const void>*>(hint); }
 
-zmq::message_t message_of(const host_tensor& frame) {
+zmq::message_t message_of(const shared_bytes& frame) {
   if (frame.bytes() < share_from_bytes) return zmq::message_t(frame.data(), frame.bytes());
   auto owner = std::make_unique<std::shared_ptr<const void>>(frame.owner());
   // ZeroMQ does not write to what it sends; its interface only lacks the const.
@@ -57,7 +57,7 @@ error socket_error(const std::string& what, const std::string& endpoint, const z
 
 }  // namespace
 
-std::uint64_t wire_bytes(const std::vector<host_tensor>& frames) {
+std::uint64_t wire_bytes(const std::vector<shared_bytes>& frames) {
   std::uint64_t sum = 0;
   for (const auto& f : frames) sum += frame_wire_bytes(f.bytes());
   return sum;
@@ -143,7 +143,7 @@ void unbind(zmq::socket_t& socket, const std::string& endpoint) {
   }
 }
 
-send_outcome send(zmq::socket_t& socket, const std::string* routing_id, const std::vector<host_tensor>& frames) {
+send_outcome send(zmq::socket_t& socket, const std::string* routing_id, const std::vector<shared_bytes>& frames) {
   using zmq::send_flags;
   bool begun = false;
   // Never wait: a peer that goes between two parts takes the message with it (ZeroMQ rolls it
@@ -210,8 +210,7 @@ std::optional<received> receive(zmq::socket_t& socket, bool from_router, std::si
   }
   r.frames.reserve(holder->size());
   for (const auto& m : *holder) {
-    auto frame = host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(m.size())}, holder, m.data(), m.size());
-    r.frames.push_back(std::move(frame).value());
+    r.frames.emplace_back(holder, m.data(), m.size());
   }
   return r;
 }

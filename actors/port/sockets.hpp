@@ -12,13 +12,13 @@
 #include <zmq.hpp>
 
 #include "actors/rt/transport.hpp"
-#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/shared_bytes.hpp"
 #include "kernels/base/result.hpp"
 
 namespace freshet::port {
 
 /// Bytes of a message on the wire: each frame with its ZMTP header.
-[[nodiscard]] std::uint64_t wire_bytes(const std::vector<host_tensor>& frames);
+[[nodiscard]] std::uint64_t wire_bytes(const std::vector<shared_bytes>& frames);
 
 /// Between two dials of one socket: ZeroMQ begins with the first pause, doubles it up to the last, and adds up to the
 /// first at random. That is next to nothing once pauses are long, so each socket draws its own pair: a fleet that
@@ -50,13 +50,13 @@ enum class send_outcome : std::uint8_t { sent, would_block, unreachable };
 
 /// All frames or none. `routing_id` (routers only) goes in front. The frames' memory is shared
 /// with the socket until it is on its way.
-send_outcome send(zmq::socket_t& socket, const std::string* routing_id, const std::vector<host_tensor>& frames);
+send_outcome send(zmq::socket_t& socket, const std::string* routing_id, const std::vector<shared_bytes>& frames);
 
 struct received {
   std::string routing_id;               ///< empty from a dealer
   std::string user_id;                  ///< the peer's key in hexadecimal digits; empty on plain links
   std::string peer_address;             ///< of a peer with a key
-  std::vector<host_tensor> frames;      ///< share the memory of the ZeroMQ messages
+  std::vector<shared_bytes> frames;      ///< share the memory of the ZeroMQ messages
   std::uint64_t wire_bytes = 0;         ///< of all frames, also of those beyond the limit
   bool too_many_frames = false;         ///< the rest was read and dropped
 };

@@ -79,9 +79,10 @@ void role_engine::deliver(topology::parcel p, time_point arrived) {
   now_ = options_.clock->now();
   waited_.add(now_ - arrived);
   for (auto& [from, message] : links_.receive(std::move(p), now_)) {
-    now_ = options_.clock->now();
     core_->handle(from, message, now_, *this);
-    served_.add(options_.clock->now() - now_);
+    const time_point after = options_.clock->now();
+    served_.add(after - now_);
+    now_ = after;
     ++handled_;
   }
   wants_work_ = true;

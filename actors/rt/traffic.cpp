@@ -17,8 +17,8 @@ bool matches(const topology::address& pattern, const topology::address& a) {
   return (pattern.node.empty() || pattern.node == a.node) && (pattern.role.empty() || pattern.role == a.role);
 }
 
-void add(volume& v, std::uint64_t bytes) {
-  ++v.messages;
+void add(volume& v, std::uint64_t bytes, std::uint64_t messages) {
+  v.messages += messages;
   v.bytes += bytes;
 }
 
@@ -45,12 +45,12 @@ edge_traffic& traffic_meter::edge_entry(const topology::address& from, const top
 }
 
 void traffic_meter::count(direction way, const std::string& peer, const topology::address& from,
-                          const topology::address& to, std::uint64_t bytes) {
+                          const topology::address& to, std::uint64_t bytes, std::uint64_t messages) {
   std::lock_guard lock(mutex_);
   auto& p = peer_entry(peer);
   auto& e = edge_entry(from, to);
-  add(way == direction::out ? p.out : p.in, bytes);
-  add(way == direction::out ? e.out : e.in, bytes);
+  add(way == direction::out ? p.out : p.in, bytes, messages);
+  add(way == direction::out ? e.out : e.in, bytes, messages);
 }
 
 traffic_snapshot traffic_meter::snapshot() const {

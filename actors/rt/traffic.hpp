@@ -74,7 +74,7 @@ class traffic_meter {
   explicit traffic_meter(std::string node) : node_(std::move(node)) {}
 
   void count(direction way, const std::string& peer, const topology::address& from, const topology::address& to,
-             std::uint64_t bytes);
+             std::uint64_t bytes, std::uint64_t messages = 1);
   /// Changes a peer's entry (queue depths, drops) under the lock.
   template <class F>
   void update_peer(const std::string& peer, F change) {

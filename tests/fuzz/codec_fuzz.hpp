@@ -4,7 +4,7 @@
 #pragma once
 
 #include "kernels/base/check.hpp"
-#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/shared_bytes.hpp"
 #include "tests/support/random_message.hpp"
 #include "topology/wire/bundle.hpp"
 #include "topology/wire/codec.hpp"
@@ -18,9 +18,9 @@ namespace freshet::test_support {
 
 /// Input grammar: u8 count, then count times u16 little-endian length, then the frames; the last
 /// one takes what is left. Frames lie where they fall, so tensors are mostly misaligned.
-inline std::vector<host_tensor> split_frames(const std::uint8_t* data, std::size_t size) {
+inline std::vector<shared_bytes> split_frames(const std::uint8_t* data, std::size_t size) {
   const auto block = std::make_shared<const std::vector<std::uint8_t>>(data, data + size);
-  std::vector<host_tensor> frames;
+  std::vector<shared_bytes> frames;
   if (size == 0) return frames;
   const std::size_t count = data[0] % 16;
   std::size_t at = 1 + 2 * count;
@@ -28,15 +28,14 @@ inline std::vector<host_tensor> split_frames(const std::uint8_t* data, std::size
   for (std::size_t i = 0; i < count; ++i) {
     std::size_t bytes = data[1 + 2 * i] + std::size_t{256} * data[2 + 2 * i];
     if (bytes > size - at || i + 1 == count) bytes = size - at;
-    auto frame = host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(bytes)}, block, block->data() + at, bytes);
-    frames.push_back(std::move(frame).value());
+    frames.emplace_back(block, block->data() + at, bytes);
     at += bytes;
   }
   return frames;
 }
 
 /// The same grammar backwards; frames of 64 KiB and more do not fit.
-inline std::vector<std::uint8_t> join_frames(const std::vector<host_tensor>& frames) {
+inline std::vector<std::uint8_t> join_frames(const std::vector<shared_bytes>& frames) {
   std::vector<std::uint8_t> bytes{static_cast<std::uint8_t>(frames.size())};
   for (const auto& f : frames) {
     FRESHET_ENSURE(f.bytes() < 65536 && frames.size() < 16, "join_frames: frames too large");
@@ -49,7 +48,7 @@ inline std::vector<std::uint8_t> join_frames(const std::vector<host_tensor>& fra
 
 /// The input as one frame: whatever it claims, its parcels lie within it, and bundled again they are the same.
 inline void fuzz_bundle(const std::uint8_t* data, std::size_t size) {
-  const auto block = host_tensor::of(std::vector<std::uint8_t>(data, data + size));
+  const auto block = shared_bytes::of(std::vector<std::uint8_t>(data, data + size));
   if (!topology::is_bundle(block)) return;
   const auto parcels = topology::split_bundle(block, {});
   if (!parcels.ok()) {

@@ -40,7 +40,7 @@ void messages(const std::filesystem::path& folder) {
     write(folder, "message-" + std::to_string(type), test_support::join_frames(frames));
     if (together.count() < 4) together.add(frames);
   }
-  const host_tensor bundle = together.take();
+  const shared_bytes bundle = together.take();
   write(folder, "bundle", {bundle.data(), bundle.data() + bundle.bytes()});
 }
 

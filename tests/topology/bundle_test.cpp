@@ -10,19 +10,19 @@
 namespace freshet::topology {
 namespace {
 
-using frame_list = std::vector<host_tensor>;
+using frame_list = std::vector<shared_bytes>;
 
 frame_list random_frames(rng& random) {
   frame_list frames;
   for (std::uint64_t n = 2 + random.below(4); n > 0; --n) {
     std::vector<std::uint8_t> bytes(random.below(50));
     for (auto& b : bytes) b = static_cast<std::uint8_t>(random.next());
-    frames.push_back(host_tensor::of(std::move(bytes)));
+    frames.push_back(shared_bytes::of(std::move(bytes)));
   }
   return frames;
 }
 
-host_tensor bundle_of(const std::vector<frame_list>& parcels) {
+shared_bytes bundle_of(const std::vector<frame_list>& parcels) {
   bundle_writer out;
   for (const auto& p : parcels) out.add(p);
   return out.take();
@@ -34,15 +34,15 @@ std::vector<frame_list> random_parcels(rng& random) {
   return parcels;
 }
 
-host_tensor cut_bundle(const host_tensor& of, std::size_t bytes) {
-  return host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(bytes)}, of.owner(), of.data(), bytes).value();
+shared_bytes cut_bundle(const shared_bytes& of, std::size_t bytes) {
+  return of.part(0, bytes);
 }
 
 TEST(bundle, gives_back_what_was_put_in) {
   rng random(1);
   for (int round = 0; round < 500; ++round) {
     const auto parcels = random_parcels(random);
-    const host_tensor bundle = bundle_of(parcels);
+    const shared_bytes bundle = bundle_of(parcels);
     ASSERT_TRUE(is_bundle(bundle));
     const auto got = split_bundle(bundle);
     ASSERT_TRUE(got.ok()) << got.err().text();
@@ -61,7 +61,7 @@ TEST(bundle, every_byte_is_charged_to_one_parcel) {
 
 TEST(bundle, frames_lie_on_multiples_of_eight_within_it_and_share_its_memory) {
   rng random(2);
-  const host_tensor bundle = bundle_of(random_parcels(random));
+  const shared_bytes bundle = bundle_of(random_parcels(random));
   const auto got = split_bundle(bundle);
   ASSERT_TRUE(got.ok());
   for (const auto& parcel : *got) {
@@ -86,7 +86,7 @@ TEST(bundle, a_writer_begins_anew_after_take) {
 TEST(bundle, a_cut_anywhere_is_an_error) {
   rng random(4);
   for (int round = 0; round < 20; ++round) {
-    const host_tensor bundle = bundle_of(random_parcels(random));
+    const shared_bytes bundle = bundle_of(random_parcels(random));
     for (std::size_t bytes = 0; bytes < bundle.bytes(); ++bytes) {
       const auto got = split_bundle(cut_bundle(bundle, bytes));
       ASSERT_FALSE(got.ok()) << bytes << " of " << bundle.bytes();
@@ -96,7 +96,7 @@ TEST(bundle, a_cut_anywhere_is_an_error) {
 }
 
 TEST(bundle, lies_about_counts_and_lengths_allocate_nothing_and_are_errors) {
-  const auto bytes_of = [](std::vector<std::uint8_t> b) { return host_tensor::of(std::move(b)); };
+  const auto bytes_of = [](std::vector<std::uint8_t> b) { return shared_bytes::of(std::move(b)); };
   const auto code = [&](std::vector<std::uint8_t> b) {
     const auto got = split_bundle(bytes_of(std::move(b)));
     return got.ok() ? errc{} : got.err().code;
@@ -127,11 +127,11 @@ TEST(bundle, mutated_bundles_never_do_harm) {
   std::size_t accepted = 0;
   constexpr int rounds = 20000;
   for (int round = 0; round < rounds; ++round) {
-    const host_tensor bundle = bundle_of(random_parcels(random));
+    const shared_bytes bundle = bundle_of(random_parcels(random));
     std::vector<std::uint8_t> bytes(bundle.data(), bundle.data() + bundle.bytes());
     for (std::uint64_t n = 1 + random.below(3); n > 0; --n)
       bytes[static_cast<std::size_t>(random.below(bytes.size()))] ^= static_cast<std::uint8_t>(1U << random.below(8));
-    const host_tensor changed = host_tensor::of(std::move(bytes));
+    const shared_bytes changed = shared_bytes::of(std::move(bytes));
     const auto got = split_bundle(changed);
     if (!got.ok()) continue;
     ++accepted;

@@ -31,7 +31,7 @@ struct link_table_test : testing::Test {
     for (const auto& p : parcels) {
       link_table& to = p.head.to == device ? sender : receiver;
       for (const auto& [from, m] : to.receive(p, now)) {
-        if (const auto* got = std::get_if<pace>(&m)) core.push_back(got->tick);
+        if (const auto* got = std::get_if<pace>(&*m)) core.push_back(got->tick);
       }
     }
   }
@@ -82,13 +82,13 @@ TEST_F(link_table_test, the_dialogue_of_a_first_message) {
   send(1, 1);
   const auto first = sender.take_outgoing(now);
   ASSERT_EQ(first.size(), 1U) << "nothing is numbered before the receiver's life is known";
-  EXPECT_TRUE(std::holds_alternative<link_hello>(first[0].body));
+  EXPECT_TRUE(std::holds_alternative<link_hello>(*first[0].body));
   EXPECT_EQ(first[0].head.correlation, 1U);
 
   EXPECT_TRUE(receiver.receive(first[0], now).empty());
   const auto answer = receiver.take_outgoing(now);
   ASSERT_EQ(answer.size(), 1U);
-  EXPECT_TRUE(std::get<link_ack>(answer[0].body) == (link_ack{epoch{10}, epoch{20}, 0, 4}));
+  EXPECT_TRUE(std::get<link_ack>(*answer[0].body) == (link_ack{epoch{10}, epoch{20}, 0, 4}));
   EXPECT_EQ(answer[0].head.correlation, 1U);
 
   sender.receive(answer[0], now);
@@ -105,7 +105,7 @@ TEST_F(link_table_test, the_dialogue_of_a_first_message) {
   EXPECT_EQ(state(sender).in_flight, 1U) << "received, but not yet acknowledged";
   const auto done = receiver.take_outgoing(now);
   ASSERT_EQ(done.size(), 1U);
-  EXPECT_TRUE(std::get<link_ack>(done[0].body) == (link_ack{epoch{10}, epoch{20}, 1, 3}));
+  EXPECT_TRUE(std::get<link_ack>(*done[0].body) == (link_ack{epoch{10}, epoch{20}, 1, 3}));
   sender.receive(done[0], now);
   EXPECT_EQ(state(sender).in_flight, 0U);
   EXPECT_EQ(state(sender).acknowledged, 1U);
@@ -336,7 +336,7 @@ TEST_F(link_table_test, bulk_without_a_hello_or_for_another_life_is_not_taken) {
   EXPECT_TRUE(core.empty());
   const auto out = receiver.take_outgoing(now);
   ASSERT_EQ(out.size(), 2U) << "the answer to the hello, and one announcement of the present life";
-  EXPECT_TRUE(std::get<link_hello>(out[1].body) == link_hello{epoch{20}});
+  EXPECT_TRUE(std::get<link_hello>(*out[1].body) == link_hello{epoch{20}});
 }
 
 TEST_F(link_table_test, an_ack_of_the_future_is_refused) {

@@ -34,7 +34,7 @@ struct console_line::state {
     request.head.to = role;
     request.head.life = life;
     request.body = question;
-    FRESHET_TRY_ASSIGN(const std::vector<host_tensor> frames, topology::encode(request, limits.wire));
+    FRESHET_TRY_ASSIGN(const std::vector<shared_bytes> frames, topology::encode(request, limits.wire));
     // The socket takes messages only while it is connected.
     while (port::send(socket, nullptr, frames) != port::send_outcome::sent) {
       if (clock::now() >= until) return error{errc::unavailable, "no daemon at " + endpoint};
@@ -49,7 +49,7 @@ struct console_line::state {
       // Whatever else comes (an error reply, a later protocol) is no answer: the time runs out and says so.
       auto parcel = topology::decode(message->frames, limits.wire);
       if (!parcel || !(parcel->head.from == role)) continue;
-      if (auto text = answer(parcel->body)) return text;
+      if (auto text = answer(*parcel->body)) return text;
     }
     return std::nullopt;
   }

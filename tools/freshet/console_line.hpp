@@ -24,7 +24,7 @@ class console_line {
   ~console_line();
 
   /// Takes the text out of a message that is the answer.
-  using answer_in = std::function<std::optional<std::string>(topology::any_message&)>;
+  using answer_in = std::function<std::optional<std::string>(const topology::any_message&)>;
   /// errc::unavailable when nobody is there within `patience`, errc::timeout when somebody does not answer. With
   /// `again` the question is repeated about once a second.
   result<std::string> ask(const topology::any_message& question, const answer_in& answer,

@@ -46,14 +46,14 @@ result<json> control_client::exchange(const std::string& verb, const json& reque
   ++number_;
   std::uint32_t wanted = 0;
   std::uint32_t parts = 1;
-  const auto mine = [&](topology::any_message& m) -> std::optional<std::string> {
-    auto* said = std::get_if<topology::operator_answer>(&m);
+  const auto mine = [&](const topology::any_message& m) -> std::optional<std::string> {
+    const auto* said = std::get_if<topology::operator_answer>(&m);
     if (said == nullptr || said->number != number_) return std::nullopt;
     // A refusal of a later piece is a whole answer of its own.
     const bool refusal = wanted != 0 && said->parts == 1;
     if (said->part != wanted && !refusal) return std::nullopt;
     if (wanted == 0 || refusal) parts = said->parts;
-    return std::move(said->json);
+    return said->json;
   };
   const std::string text = json_line(request);
   FRESHET_TRY_ASSIGN(std::string said,

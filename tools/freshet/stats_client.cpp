@@ -14,9 +14,9 @@ result<stats_client> stats_client::open(const topology::graph& graph) {
 }
 
 result<std::string> stats_client::fetch(std::chrono::milliseconds patience) {
-  const auto document = [](topology::any_message& m) -> std::optional<std::string> {
-    auto* snapshot = std::get_if<topology::stats_snapshot>(&m);
-    return snapshot == nullptr ? std::nullopt : std::optional<std::string>(std::move(snapshot->json));
+  const auto document = [](const topology::any_message& m) -> std::optional<std::string> {
+    const auto* snapshot = std::get_if<topology::stats_snapshot>(&m);
+    return snapshot == nullptr ? std::nullopt : std::optional<std::string>(snapshot->json);
   };
   auto heard = line_.ask(topology::stats_request{"all"}, document, patience, true);
   // Whoever looks now and then waits for figures; who is not there does not give any either.

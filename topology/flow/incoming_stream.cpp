@@ -52,7 +52,7 @@ bool incoming_stream::listen_to(epoch life, std::uint64_t number) {
   return true;
 }
 
-void incoming_stream::accept(epoch life, std::uint64_t number, any_message m, std::vector<any_message>& core) {
+void incoming_stream::accept(epoch life, std::uint64_t number, shared_message m, std::vector<shared_message>& core) {
   if (number == 0 || !listen_to(life, number)) {
     ++refused_;
     return;
@@ -70,7 +70,7 @@ void incoming_stream::accept(epoch life, std::uint64_t number, any_message m, st
     ahead_.emplace(number, std::move(m));
     return;
   }
-  const auto hand_over = [&](any_message&& next) {
+  const auto hand_over = [&](shared_message&& next) {
     core.push_back(std::move(next));
     ++active_->received;
     ++delivered_;

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "kernels/base/ids.hpp"
-#include "topology/message/any_message.hpp"
+#include "topology/message/shared_message.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +34,7 @@ class incoming_stream {
   /// A hello that asks for an answer (challenge > 0).
   void hello(epoch life, std::uint64_t challenge);
   /// A sequenced message numbered for our life. Appends to `core` what may be handed over now.
-  void accept(epoch life, std::uint64_t number, any_message m, std::vector<any_message>& core);
+  void accept(epoch life, std::uint64_t number, shared_message m, std::vector<shared_message>& core);
   void grant(std::uint32_t capacity);
 
   [[nodiscard]] bool answer_due() const;
@@ -64,7 +64,7 @@ class incoming_stream {
   std::optional<voice> active_;
   std::deque<voice> candidates_;  ///< in the order of their first hello
   std::deque<epoch> retired_;
-  std::map<std::uint64_t, any_message> ahead_;  ///< of the active life, beyond a gap; at most capacity_
+  std::map<std::uint64_t, shared_message> ahead_;  ///< of the active life, beyond a gap; at most capacity_
   std::uint32_t capacity_;
   std::uint64_t delivered_ = 0;
   std::uint64_t duplicates_ = 0;

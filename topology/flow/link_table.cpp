@@ -71,7 +71,7 @@ std::size_t link_table::held(const address& to) const {
   return at == links_.end() ? 0 : at->second.out.held();
 }
 
-parcel link_table::wrap(const address& to, any_message m) const {
+parcel link_table::wrap(const address& to, shared_message m) const {
   parcel p;
   p.head.type = number_of(m);
   p.head.from = self_;
@@ -81,7 +81,7 @@ parcel link_table::wrap(const address& to, any_message m) const {
   return p;
 }
 
-void link_table::send(const address& to, any_message m, time_point now) {
+void link_table::send(const address& to, shared_message m, time_point now) {
   seen(now);
   switch (delivery_of(m)) {
     case delivery::control:
@@ -103,15 +103,15 @@ void link_table::send(const address& to, any_message m, time_point now) {
 
 // --- incoming -----------------------------------------------------------------------------------
 
-std::vector<std::pair<address, any_message>> link_table::receive(parcel p, time_point now) {
+std::vector<std::pair<address, shared_message>> link_table::receive(parcel p, time_point now) {
   seen(now);
-  std::vector<std::pair<address, any_message>> core;
+  std::vector<std::pair<address, shared_message>> core;
   const envelope& head = p.head;
-  const auto* hello = std::get_if<link_hello>(&p.body);
+  const auto* hello = std::get_if<link_hello>(&*p.body);
   const bool sequenced = delivery_of(p.body) == delivery::sequenced;
   if (head.life == epoch{}) return core;
 
-  const auto* ack = std::get_if<link_ack>(&p.body);
+  const auto* ack = std::get_if<link_ack>(&*p.body);
 
   // Only who says hello or sends in sequence gets a link; a passing client leaves no trace.
   const bool asks = hello != nullptr && head.correlation > 0;
@@ -144,10 +144,10 @@ std::vector<std::pair<address, any_message>> link_table::receive(parcel p, time_
     l->announce = true;
     return core;
   }
-  std::vector<any_message> ready;
+  std::vector<shared_message> ready;
   l->in.accept(head.life, head.number, std::move(p.body), ready);
   core.reserve(ready.size());
-  for (any_message& m : ready) core.emplace_back(head.from, std::move(m));
+  for (shared_message& m : ready) core.emplace_back(head.from, std::move(m));
   return core;
 }
 
@@ -169,6 +169,9 @@ std::vector<address> link_table::senders() const {
 std::vector<parcel> link_table::take_outgoing(time_point now) {
   seen(now);
   std::vector<parcel> outgoing;
+  std::size_t waiting = control_.size() + pulled_.size();
+  for (const auto& [peer, l] : links_) waiting += l.out.sendable() + 2;
+  outgoing.reserve(waiting);
   for (auto& [peer, l] : links_) {
     for (const auto& answer : l.in.take_answers(life_)) {
       outgoing.push_back(wrap(peer, answer.ack));
@@ -190,7 +193,7 @@ std::vector<parcel> link_table::take_outgoing(time_point now) {
   for (auto& [peer, l] : links_) {
     const address& to = peer;
     const epoch to_life = l.out.peer_life();
-    l.out.emit(now, alive(l, now), [&](std::uint64_t number, const any_message& m) {
+    l.out.emit(now, alive(l, now), [&](std::uint64_t number, const shared_message& m) {
       outgoing.push_back(wrap(to, m));
       outgoing.back().head.number = number;
       outgoing.back().head.to_life = to_life;

@@ -53,13 +53,13 @@ class link_table {
   /// Sequenced messages to `to` that are not acknowledged yet.
   [[nodiscard]] std::size_t held(const address& to) const;
   /// By the message's delivery class. A sequenced message beyond room() is a broken invariant.
-  void send(const address& to, any_message m, time_point now);
+  void send(const address& to, shared_message m, time_point now);
 
   // --- incoming -------------------------------------------------------------------------------
   /// Messages for the core, in order. Handle them before the next take_outgoing(): that call
   /// acknowledges them. At most as many sequenced ones as the last grant() (or, before it, the
   /// initial credit) allows; the rest is left to the sender to resend.
-  std::vector<std::pair<address, any_message>> receive(parcel p, time_point now);
+  std::vector<std::pair<address, shared_message>> receive(parcel p, time_point now);
   /// The core's capacity for `from` now. Call it for every one of senders() whenever it may have
   /// changed: what receive() returned has used up as much of the former grant.
   void grant(const address& from, std::uint32_t capacity, time_point now);
@@ -96,7 +96,7 @@ class link_table {
   [[nodiscard]] bool can_open() const;
   [[nodiscard]] const address* least_needed(time_point now) const;
   [[nodiscard]] bool alive(const link& l, time_point now) const;
-  [[nodiscard]] parcel wrap(const address& to, any_message m) const;
+  [[nodiscard]] parcel wrap(const address& to, shared_message m) const;
   void seen(time_point now);
 
   address self_;

@@ -79,7 +79,7 @@ std::optional<std::uint64_t> outgoing_stream::challenge(time_point now) {
 }
 
 void outgoing_stream::emit(time_point now, bool peer_alive,
-                           const std::function<void(std::uint64_t, const any_message&)>& put) {
+                           const std::function<void(std::uint64_t, const shared_message&)>& put) {
   if (!known() || !peer_alive) return;
   if (sent_ > 0 && head_allowed() && now >= resend_at_) {
     put(base_ + 1, queue_.front());

@@ -5,8 +5,9 @@
 
 #include "kernels/base/clock.hpp"
 #include "kernels/base/ids.hpp"
-#include "topology/message/any_message.hpp"
+#include "topology/message/shared_message.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -25,7 +26,7 @@ class outgoing_stream {
 
   outgoing_stream(timing times, time_point now);
 
-  void push(any_message m) { queue_.push_back(std::move(m)); }
+  void push(shared_message m) { queue_.push_back(std::move(m)); }
 
   /// A parcel of this life arrived from the peer. When we number for another life, ask soon.
   void notice_life(epoch life);
@@ -37,7 +38,7 @@ class outgoing_stream {
   std::optional<std::uint64_t> challenge(time_point now);
   /// Calls `put(number, message)` for all that should go out now. Nothing is sent to a silent
   /// peer: its next word (hellos go on) starts the stream again.
-  void emit(time_point now, bool peer_alive, const std::function<void(std::uint64_t, const any_message&)>& put);
+  void emit(time_point now, bool peer_alive, const std::function<void(std::uint64_t, const shared_message&)>& put);
 
   [[nodiscard]] time_point hello_due() const { return hello_at_; }
   /// When emit() has something; empty while only the peer can change that.
@@ -45,6 +46,10 @@ class outgoing_stream {
 
   [[nodiscard]] std::size_t held() const { return queue_.size(); }
   [[nodiscard]] std::size_t in_flight() const { return sent_; }
+  /// At most so many go out with the next emit(), resent ones aside.
+  [[nodiscard]] std::size_t sendable() const {
+    return known() ? std::min<std::size_t>(queue_.size() - sent_, static_cast<std::size_t>(credit())) : 0;
+  }
   [[nodiscard]] std::uint64_t credit() const;
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::uint64_t resends() const { return resends_; }
@@ -60,7 +65,7 @@ class outgoing_stream {
 
   // The numbering: queue_[i] has number base_ + 1 + i; the first sent_ of them are in flight.
   epoch peer_life_;
-  std::deque<any_message> queue_;
+  std::deque<shared_message> queue_;
   std::uint64_t base_ = 0;  ///< acknowledged in this numbering
   std::size_t sent_ = 0;
   std::uint64_t limit_ = 0;  ///< highest number that the peer has credit for

@@ -29,7 +29,7 @@ void put_word(std::vector<std::uint8_t>& to, std::size_t value) {
   to.insert(to.end(), raw, raw + word);
 }
 
-std::uint32_t word_at(const host_tensor& from, std::size_t offset) {
+std::uint32_t word_at(const shared_bytes& from, std::size_t offset) {
   std::uint32_t value = 0;
   std::memcpy(&value, from.data() + offset, word);
   return value;
@@ -39,31 +39,31 @@ error cut(std::size_t number) { return {errc::truncated, "bundle: parcel " + std
 
 }  // namespace
 
-void bundle_writer::add(const std::vector<host_tensor>& frames) {
+void bundle_writer::add(const std::vector<shared_bytes>& frames) {
   FRESHET_ENSURE(frames.size() >= least_frames, "bundle: a parcel has an envelope and a body");
   if (bytes_.empty()) {
     bytes_.assign(mark.begin(), mark.end());
     put_word(bytes_, 0);
   }
   put_word(bytes_, frames.size());
-  for (const host_tensor& f : frames) put_word(bytes_, f.bytes());
-  for (const host_tensor& f : frames) {
+  for (const shared_bytes& f : frames) put_word(bytes_, f.bytes());
+  for (const shared_bytes& f : frames) {
     bytes_.resize(aligned(bytes_.size()));
     bytes_.insert(bytes_.end(), f.data(), f.data() + f.bytes());
   }
   ++count_;
 }
 
-host_tensor bundle_writer::take() {
+shared_bytes bundle_writer::take() {
   FRESHET_ENSURE(count_ > 0, "bundle: nothing was added");
   std::memcpy(bytes_.data() + mark.size(), &count_, word);
   count_ = 0;
-  return host_tensor::of(std::exchange(bytes_, {}));
+  return shared_bytes::of(std::exchange(bytes_, {}));
 }
 
-std::uint64_t bytes_in_bundle(const std::vector<host_tensor>& frames) {
+std::uint64_t bytes_in_bundle(const std::vector<shared_bytes>& frames) {
   std::uint64_t sum = word * (1 + frames.size());
-  for (const host_tensor& f : frames) sum += f.bytes();
+  for (const shared_bytes& f : frames) sum += f.bytes();
   return sum;
 }
 
@@ -74,9 +74,9 @@ std::vector<std::uint64_t> shares_of(std::uint64_t wire_bytes, std::vector<std::
   return bytes_in_bundle;
 }
 
-bool is_bundle(const host_tensor& frame) { return frame.bytes() > 0 && frame.data()[0] == mark[0]; }
+bool is_bundle(const shared_bytes& frame) { return frame.bytes() > 0 && frame.data()[0] == mark[0]; }
 
-result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bundle, const wire_limits& limits) {
+result<std::vector<std::vector<shared_bytes>>> split_bundle(const shared_bytes& bundle, const wire_limits& limits) {
   const std::size_t size = bundle.bytes();
   if (size < head_bytes) return error{errc::truncated, "bundle: " + std::to_string(size) + " bytes"};
   if (std::memcmp(bundle.data(), mark.data(), mark.size()) != 0) {
@@ -93,7 +93,7 @@ result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bu
   if (count > (size - head_bytes) / (word * (1 + least_frames))) {
     return error{errc::truncated, "bundle: " + std::to_string(count) + " parcels in " + std::to_string(size) + " bytes"};
   }
-  std::vector<std::vector<host_tensor>> parcels;
+  std::vector<std::vector<shared_bytes>> parcels;
   parcels.reserve(count);
   std::size_t at = head_bytes;
   std::size_t all_frames = 0;
@@ -113,15 +113,13 @@ result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bu
     if (size - at < word * frames) return cut(n);
     const std::size_t lengths = at;
     at += word * frames;
-    std::vector<host_tensor> parcel;
+    std::vector<shared_bytes> parcel;
     parcel.reserve(frames);
     for (std::size_t i = 0; i < frames; ++i) {
       const std::size_t length = word_at(bundle, lengths + word * i);
       at = aligned(at);
       if (at > size || size - at < length) return cut(n);
-      FRESHET_TRY_ASSIGN(host_tensor frame, host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(length)},
-                                                               bundle.owner(), bundle.data() + at, length));
-      parcel.push_back(std::move(frame));
+      parcel.push_back(bundle.part(at, length));
       at += length;
     }
     parcels.push_back(std::move(parcel));

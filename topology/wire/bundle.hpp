@@ -8,8 +8,8 @@
 // Functions of their arguments alone: any thread, no state, no exceptions for what the peer sent.
 #pragma once
 
-#include "kernels/base/host_tensor.hpp"
 #include "kernels/base/result.hpp"
+#include "kernels/base/shared_bytes.hpp"
 #include "topology/wire/codec.hpp"
 
 #include <cstddef>
@@ -21,11 +21,13 @@ namespace freshet::topology {
 /// Collects the frames of parcels (as encode() gives them) into one frame.
 class bundle_writer {
  public:
+  /// `expected_bytes` of the whole, so that it need not grow piece by piece.
+  explicit bundle_writer(std::size_t expected_bytes = 0) { bytes_.reserve(expected_bytes); }
   /// Copies the frames.
-  void add(const std::vector<host_tensor>& frames);
+  void add(const std::vector<shared_bytes>& frames);
   [[nodiscard]] std::size_t count() const { return count_; }
   /// The bundle so far; the writer is empty afterwards.
-  [[nodiscard]] host_tensor take();
+  [[nodiscard]] shared_bytes take();
 
  private:
   std::vector<std::uint8_t> bytes_;
@@ -33,18 +35,18 @@ class bundle_writer {
 };
 
 /// What a parcel of these frames takes in a bundle, padding aside.
-[[nodiscard]] std::uint64_t bytes_in_bundle(const std::vector<host_tensor>& frames);
+[[nodiscard]] std::uint64_t bytes_in_bundle(const std::vector<shared_bytes>& frames);
 
 /// What each parcel of a message of `wire_bytes` is to be charged: `bytes_in_bundle` of each, and the first one also
 /// what the bundle itself adds. One parcel alone is charged the whole.
 [[nodiscard]] std::vector<std::uint64_t> shares_of(std::uint64_t wire_bytes, std::vector<std::uint64_t> bytes_in_bundle);
 
 /// True for a frame that begins as a bundle does; nothing else that we send or take does.
-[[nodiscard]] bool is_bundle(const host_tensor& frame);
+[[nodiscard]] bool is_bundle(const shared_bytes& frame);
 
 /// The frames of each parcel, in order; they share the bundle's memory. At most 1 MiB, 4096 parcels and 16384 frames.
 /// Errors: truncated, corrupt, too_large, and unsupported for a bundle of another form (a later sender's). Counts are held
 /// to the bytes that are there before anything is allocated for them.
-result<std::vector<std::vector<host_tensor>>> split_bundle(const host_tensor& bundle, const wire_limits& limits = {});
+result<std::vector<std::vector<shared_bytes>>> split_bundle(const shared_bytes& bundle, const wire_limits& limits = {});
 
 }  // namespace freshet::topology

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t tensors_from = 2;  // after envelope and body
 
-byte_view view(const host_tensor& frame) { return {frame.data(), frame.bytes()}; }
+byte_view view(const shared_bytes& frame) { return {frame.data(), frame.bytes()}; }
 
 /// Reads a struct that fills the whole of `bytes`.
 template <class T>
@@ -63,8 +63,8 @@ error too_long(std::string what, std::size_t bytes, std::size_t limit) {
 
 }  // namespace
 
-result<std::vector<host_tensor>> encode(const parcel& p, const wire_limits& limits) {
-  tensor_sink tensors(limits.frames - std::min(limits.frames, tensors_from), limits.frame_bytes, limits.rank);
+result<std::vector<shared_bytes>> encode(const parcel& p, const wire_limits& limits) {
+  tensor_sink tensors(tensors_from, limits.frames, limits.frame_bytes, limits.rank);
 
   // Both lie in one block: most parcels are small, and allocations are what encoding them costs.
   msgpack_writer bytes;
@@ -77,27 +77,19 @@ result<std::vector<host_tensor>> encode(const parcel& p, const wire_limits& limi
   if (head_size > limits.envelope_bytes) return too_long("envelope", head_size, limits.envelope_bytes);
 
   field_sink body_sink{bytes, tensors, {limits.items, limits.text_bytes}};
-  done = std::visit([&](const auto& m) { return write_field(m, body_sink); }, p.body);
+  done = std::visit([&](const auto& m) { return write_field(m, body_sink); }, *p.body);
   if (!done.ok()) return within(std::string(name_of(p.body)), done.err());
   const std::size_t body_size = bytes.size() - head_size;
   if (body_size > limits.body_bytes) return too_long(std::string(name_of(p.body)), body_size, limits.body_bytes);
 
-  const auto block = std::make_shared<const std::vector<std::uint8_t>>(bytes.take());
-  const auto part = [&block](std::size_t from, std::size_t size) {
-    return host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(size)}, block, block->data() + from, size);
-  };
-  std::vector<host_tensor> frames;
-  auto tensor_frames = tensors.take();
-  frames.reserve(tensors_from + tensor_frames.size());
-  FRESHET_TRY_ASSIGN(host_tensor first, part(0, head_size));
-  FRESHET_TRY_ASSIGN(host_tensor second, part(head_size, body_size));
-  frames.push_back(std::move(first));
-  frames.push_back(std::move(second));
-  for (host_tensor& t : tensor_frames) frames.push_back(std::move(t));
+  const auto block = shared_bytes::of(bytes.take());
+  std::vector<shared_bytes> frames = tensors.take();
+  frames[0] = block.part(0, head_size);
+  frames[1] = block.part(head_size, body_size);
   return frames;
 }
 
-result<envelope> decode_envelope(const host_tensor& first, const wire_limits& limits) {
+result<envelope> decode_envelope(const shared_bytes& first, const wire_limits& limits) {
   if (first.bytes() > limits.envelope_bytes) return too_long("envelope", first.bytes(), limits.envelope_bytes);
   FRESHET_TRY(check_protocol(view(first), limits));
   tensor_source none(nullptr, 0, 0);
@@ -106,7 +98,7 @@ result<envelope> decode_envelope(const host_tensor& first, const wire_limits& li
   return head;
 }
 
-result<parcel> decode(const std::vector<host_tensor>& frames, const wire_limits& limits) {
+result<parcel> decode(const std::vector<shared_bytes>& frames, const wire_limits& limits) {
   if (frames.size() < tensors_from) {
     return error{errc::truncated, std::to_string(frames.size()) + " frames; a parcel has an envelope and a body"};
   }

@@ -8,7 +8,7 @@
 // alone: any thread, no state, no exceptions for what the peer sent.
 #pragma once
 
-#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/shared_bytes.hpp"
 #include "kernels/base/result.hpp"
 #include "topology/wire/parcel.hpp"
 
@@ -32,14 +32,14 @@ struct wire_limits {
 
 /// Frames of a parcel. Tensor frames share the memory of the message's tensors. Fails, naming the
 /// field, where the same limits would make the receiver refuse.
-result<std::vector<host_tensor>> encode(const parcel& p, const wire_limits& limits = {});
+result<std::vector<shared_bytes>> encode(const parcel& p, const wire_limits& limits = {});
 
 /// The parcel in these frames. Its tensors share the frames' memory, except where a frame is not
 /// aligned for its dtype (then they are copies). Errors: truncated, corrupt, too_large,
 /// shape_mismatch, and unsupported for another protocol or an unknown type number.
-result<parcel> decode(const std::vector<host_tensor>& frames, const wire_limits& limits = {});
+result<parcel> decode(const std::vector<shared_bytes>& frames, const wire_limits& limits = {});
 
 /// Frame 0 alone, for routing without a look at the body.
-result<envelope> decode_envelope(const host_tensor& first, const wire_limits& limits = {});
+result<envelope> decode_envelope(const shared_bytes& first, const wire_limits& limits = {});
 
 }  // namespace freshet::topology

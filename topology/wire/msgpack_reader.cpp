@@ -96,7 +96,7 @@ result<void> msgpack_reader::enter(std::uint64_t elements, const char* kind) {
   return {};
 }
 
-result<std::size_t> msgpack_reader::enter_array() {
+result<std::size_t> msgpack_reader::any_array() {
   FRESHET_TRY_ASSIGN(const std::uint8_t t, tag());
   std::uint64_t elements = t & 0x0fU;
   if (within(t, tags::array16, tags::array32)) {
@@ -108,7 +108,7 @@ result<std::size_t> msgpack_reader::enter_array() {
   return static_cast<std::size_t>(elements);
 }
 
-result<std::uint64_t> msgpack_reader::unsigned_integer() {
+result<std::uint64_t> msgpack_reader::any_unsigned() {
   FRESHET_TRY_ASSIGN(const std::uint8_t t, tag());
   if (is_positive_fixint(t)) return std::uint64_t{t};
   if (within(t, tags::uint8, tags::uint64)) return big_endian(width(t, tags::uint8));
@@ -122,7 +122,7 @@ result<std::uint64_t> msgpack_reader::unsigned_integer() {
   return unexpected(t, "an unsigned integer");
 }
 
-result<std::int64_t> msgpack_reader::signed_integer() {
+result<std::int64_t> msgpack_reader::any_signed() {
   FRESHET_TRY_ASSIGN(const std::uint8_t t, tag());
   if (is_positive_fixint(t)) return std::int64_t{t};
   if (is_negative_fixint(t)) return std::int64_t{static_cast<std::int8_t>(t)};
@@ -165,7 +165,7 @@ result<double> msgpack_reader::f64() {
   return value;
 }
 
-result<std::string_view> msgpack_reader::text(std::size_t limit_bytes) {
+result<std::string_view> msgpack_reader::any_text(std::size_t limit_bytes) {
   FRESHET_TRY_ASSIGN(const std::uint8_t t, tag());
   std::uint64_t bytes = t & 0x1fU;
   if (within(t, tags::str8, tags::str32)) {

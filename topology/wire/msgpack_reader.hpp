@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace freshet::topology {
 
@@ -29,19 +30,42 @@ class msgpack_reader {
   msgpack_reader(byte_view bytes, bounds limits) : at_(bytes.data), left_(bytes.size), limits_(limits) {}
 
   /// Number of elements; each takes at least one of the bytes that are left. Pair with leave().
-  result<std::size_t> enter_array();
+  result<std::size_t> enter_array() {
+    if (left_ > 0 && (*at_ & 0xf0U) == 0x90) {
+      const std::size_t elements = *at_ & 0x0fU;
+      if (elements < left_ && elements <= limits_.items - items_ && depth_ < limits_.depth) {
+        step(1);
+        items_ += elements;
+        ++depth_;
+        return elements;
+      }
+    }
+    return any_array();
+  }
   void leave() { --depth_; }
 
   /// Any MessagePack integer that fits.
-  result<std::uint64_t> unsigned_integer();
-  result<std::int64_t> signed_integer();
+  result<std::uint64_t> unsigned_integer() {
+    if (left_ > 0 && *at_ <= 0x7f) return std::uint64_t{step(1)[0]};
+    return any_unsigned();
+  }
+  result<std::int64_t> signed_integer() {
+    if (left_ > 0 && *at_ <= 0x7f) return std::int64_t{step(1)[0]};
+    return any_signed();
+  }
   /// Exactly true or false; numbers are refused.
   result<bool> boolean();
   /// Exactly float 32, bit for bit.
   result<float> f32();
   /// Exactly float 64, bit for bit.
   result<double> f64();
-  result<std::string_view> text(std::size_t limit_bytes);
+  result<std::string_view> text(std::size_t limit_bytes) {
+    if (left_ > 0 && (*at_ & 0xe0U) == 0xa0) {
+      const std::size_t bytes = *at_ & 0x1fU;
+      if (bytes < left_ && bytes <= limit_bytes) return std::string_view(reinterpret_cast<const char*>(step(1 + bytes) + 1), bytes);
+    }
+    return any_text(limit_bytes);
+  }
   result<byte_view> binary(std::size_t limit_bytes);
   /// Consumes a nil if there is one.
   bool nil();
@@ -51,6 +75,16 @@ class msgpack_reader {
   [[nodiscard]] std::size_t left() const { return left_; }
 
  private:
+  // What begins without a function call above is the short form of a value that fits; all else, and what is wrong, is here.
+  result<std::size_t> any_array();
+  result<std::uint64_t> any_unsigned();
+  result<std::int64_t> any_signed();
+  result<std::string_view> any_text(std::size_t limit_bytes);
+
+  const std::uint8_t* step(std::size_t bytes) {
+    left_ -= bytes;
+    return std::exchange(at_, at_ + bytes);
+  }
   result<std::uint8_t> tag();
   result<std::uint64_t> big_endian(std::size_t bytes);
   result<byte_view> take(std::uint64_t bytes);

@@ -10,22 +10,22 @@ namespace freshet::topology {
 namespace {
 
 struct sink {
-  std::vector<std::uint8_t>& bytes;
-  void write(const char* data, std::size_t size) {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(data);
-    bytes.insert(bytes.end(), from, from + size);
-  }
+  msgpack_writer& to;
+  void write(const char* data, std::size_t size) { to.append(data, size); }
 };
 
 template <class Write>
-void pack(std::vector<std::uint8_t>& bytes, Write write) {
-  sink out{bytes};
+void pack(msgpack_writer& to, Write write) {
+  sink out{to};
   msgpack::packer<sink> packer(out);
   write(packer);
 }
 
-void append_big_endian(std::vector<std::uint8_t>& bytes, std::uint64_t bits, std::size_t count) {
-  for (; count > 0; --count) bytes.push_back(static_cast<std::uint8_t>(bits >> (8 * (count - 1))));
+template <class Bits>
+void append_big_endian(msgpack_writer& to, std::uint8_t tag, Bits bits) {
+  std::uint8_t raw[1 + sizeof bits] = {tag};
+  for (std::size_t i = 0; i < sizeof bits; ++i) raw[1 + i] = static_cast<std::uint8_t>(bits >> (8 * (sizeof bits - 1 - i)));
+  to.append(raw, sizeof raw);
 }
 
 /// Lengths are 32 bits wide in MessagePack; callers have limits far below.
@@ -37,45 +37,43 @@ std::uint32_t length(std::size_t n) {
 }  // namespace
 
 void msgpack_writer::array(std::size_t elements) {
-  pack(bytes_, [&](auto& p) { p.pack_array(length(elements)); });
+  pack(*this, [&](auto& p) { p.pack_array(length(elements)); });
 }
 void msgpack_writer::unsigned_integer(std::uint64_t value) {
-  pack(bytes_, [&](auto& p) { p.pack_uint64(value); });
+  pack(*this, [&](auto& p) { p.pack_uint64(value); });
 }
 void msgpack_writer::signed_integer(std::int64_t value) {
-  pack(bytes_, [&](auto& p) { p.pack_int64(value); });
+  pack(*this, [&](auto& p) { p.pack_int64(value); });
 }
 void msgpack_writer::boolean(bool value) {
-  pack(bytes_, [&](auto& p) { value ? p.pack_true() : p.pack_false(); });
+  pack(*this, [&](auto& p) { value ? p.pack_true() : p.pack_false(); });
 }
 // Not pack_float and pack_double: msgpack-cxx writes whole numbers as integers, which loses the
 // sign of -0.0 and the type of the field.
 void msgpack_writer::f32(float value) {
   std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
-  bytes_.push_back(0xca);
-  append_big_endian(bytes_, bits, sizeof bits);
+  append_big_endian(*this, 0xca, bits);
 }
 void msgpack_writer::f64(double value) {
   std::uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
-  bytes_.push_back(0xcb);
-  append_big_endian(bytes_, bits, sizeof bits);
+  append_big_endian(*this, 0xcb, bits);
 }
 void msgpack_writer::text(std::string_view value) {
-  pack(bytes_, [&](auto& p) {
+  pack(*this, [&](auto& p) {
     p.pack_str(length(value.size()));
     p.pack_str_body(value.data(), length(value.size()));
   });
 }
 void msgpack_writer::binary(const void* data, std::size_t size) {
-  pack(bytes_, [&](auto& p) {
+  pack(*this, [&](auto& p) {
     p.pack_bin(length(size));
     if (size > 0) p.pack_bin_body(static_cast<const char*>(data), length(size));
   });
 }
 void msgpack_writer::nil() {
-  pack(bytes_, [](auto& p) { p.pack_nil(); });
+  pack(*this, [](auto& p) { p.pack_nil(); });
 }
 
 }  // namespace freshet::topology

@@ -1,10 +1,10 @@
 // What travels on a link: an envelope that says from whom, to whom and where in the stream, and
-// one message. Plain values; copies share the memory of tensors.
+// one message. Plain values; copies share the message.
 #pragma once
 
 #include "kernels/base/fields.hpp"
 #include "kernels/base/ids.hpp"
-#include "topology/message/any_message.hpp"
+#include "topology/message/shared_message.hpp"
 
 #include <cstdint>
 
@@ -28,7 +28,7 @@ struct envelope {
 
 struct parcel {
   envelope head;
-  any_message body;
+  shared_message body;
   FRESHET_FIELDS(head, body)
 };
 

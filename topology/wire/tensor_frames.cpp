@@ -1,5 +1,6 @@
 #include "topology/wire/tensor_frames.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -9,7 +10,7 @@ namespace {
 
 constexpr auto last_dtype = static_cast<std::uint64_t>(dtype::f64);
 
-bool aligned(const host_tensor& frame, dtype type) {
+bool aligned(const shared_bytes& frame, dtype type) {
   return reinterpret_cast<std::uintptr_t>(frame.data()) % item_bytes(type) == 0;
 }
 
@@ -43,18 +44,16 @@ result<void> tensor_sink::write(const host_tensor& t, msgpack_writer& out) {
                                       std::to_string(frame_bytes_) + " are taken"};
   }
   if (!t.empty()) {
-    if (frames_.size() == limit_) {
-      return error{errc::too_large, ": more than " + std::to_string(limit_) + " tensors in one message"};
+    if (frames_.size() >= limit_) {
+      return error{errc::too_large, ": more than " + std::to_string(limit_ - std::min(limit_, before_)) + " tensors in one message"};
     }
-    FRESHET_TRY_ASSIGN(host_tensor bytes, host_tensor::adopt(dtype::u8, {static_cast<std::int64_t>(t.bytes())},
-                                                             t.owner(), t.data(), t.bytes()));
-    frames_.push_back(std::move(bytes));
+    frames_.push_back(t);
   }
   out.array(3);
   out.unsigned_integer(static_cast<std::uint64_t>(t.type()));
   out.array(t.shape().size());
   for (const std::int64_t d : t.shape()) out.signed_integer(d);
-  out.unsigned_integer(t.empty() ? 0 : frames_.size());
+  out.unsigned_integer(t.empty() ? 0 : frames_.size() - before_);
   return {};
 }
 
@@ -83,7 +82,7 @@ result<host_tensor> tensor_source::read(msgpack_reader& in) {
   }
   if (frame <= last_) return error{errc::corrupt, ": tensor frame " + std::to_string(frame) + " is named again"};
   last_ = frame;
-  const host_tensor& bytes = first_[frame - 1];
+  const shared_bytes& bytes = first_[frame - 1];
   if (bytes.empty()) return error{errc::truncated, ": tensor frame " + std::to_string(frame) + " has no bytes"};
   auto typed = host_tensor::adopt(type, std::move(shape), bytes.owner(), bytes.data(), bytes.bytes());
   if (!typed.ok()) return place(typed.err());

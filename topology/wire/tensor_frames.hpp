@@ -4,7 +4,7 @@
 // Owned by one encode or decode call.
 #pragma once
 
-#include "kernels/base/host_tensor.hpp"
+#include "kernels/base/shared_bytes.hpp"
 #include "kernels/base/result.hpp"
 #include "topology/wire/msgpack_reader.hpp"
 #include "topology/wire/msgpack_writer.hpp"
@@ -14,16 +14,21 @@
 
 namespace freshet::topology {
 
-/// Collects the tensors of a message as byte views.
+/// Collects the tensors of a message as byte views, behind the frames that its envelope and body will take.
 class tensor_sink {
  public:
-  tensor_sink(std::size_t frames, std::size_t frame_bytes, std::size_t rank)
-      : limit_(frames), frame_bytes_(frame_bytes), rank_(rank) {}
+  tensor_sink(std::size_t before, std::size_t frames, std::size_t frame_bytes, std::size_t rank)
+      : before_(before), limit_(frames), frame_bytes_(frame_bytes), rank_(rank) {
+    frames_.reserve(before + 1);
+    frames_.resize(before);
+  }
   result<void> write(const host_tensor& t, msgpack_writer& out);
-  [[nodiscard]] std::vector<host_tensor> take() { return std::move(frames_); }
+  /// All frames; the first ones are empty still.
+  [[nodiscard]] std::vector<shared_bytes> take() { return std::move(frames_); }
 
  private:
-  std::vector<host_tensor> frames_;
+  std::vector<shared_bytes> frames_;
+  std::size_t before_;
   std::size_t limit_;
   std::size_t frame_bytes_;
   std::size_t rank_;
@@ -33,12 +38,12 @@ class tensor_sink {
 /// nothing names are those of fields that we do not know.
 class tensor_source {
  public:
-  tensor_source(const host_tensor* first, std::size_t frames, std::size_t rank)
+  tensor_source(const shared_bytes* first, std::size_t frames, std::size_t rank)
       : first_(first), frames_(frames), rank_(rank) {}
   result<host_tensor> read(msgpack_reader& in);
 
  private:
-  const host_tensor* first_;
+  const shared_bytes* first_;
   std::size_t frames_;
   std::size_t rank_;
   std::uint64_t last_ = 0;

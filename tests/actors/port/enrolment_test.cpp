@@ -89,7 +89,7 @@ TEST_F(enrolment, whoever_says_anything_else_is_not_heard) {
   ASSERT_TRUE(message.has_value());
   const auto reply = topology::decode(message->frames);
   ASSERT_TRUE(reply.ok());
-  EXPECT_TRUE(std::get<topology::enrol_reply>(reply->body).accepted);
+  EXPECT_TRUE(std::get<topology::enrol_reply>(*reply->body).accepted);
   EXPECT_EQ(questions, 1);
   // What is beyond every size ends the connection, not the server.
   s.send(zmq::buffer(std::string(100'000, 'x')), zmq::send_flags::none);

@@ -178,7 +178,7 @@ TEST_F(hostile_peer, an_unknown_type_is_answered_and_not_held_against_its_sender
     const auto got = receive(newer, false, 64);
     ASSERT_TRUE(got.has_value());
     // Answers that waited together come together.
-    std::vector<std::vector<host_tensor>> parcels{got->frames};
+    std::vector<std::vector<shared_bytes>> parcels{got->frames};
     if (topology::is_bundle(got->frames.front())) {
       auto split = topology::split_bundle(got->frames.front());
       ASSERT_TRUE(split.ok()) << split.err().text();
@@ -187,7 +187,7 @@ TEST_F(hostile_peer, an_unknown_type_is_answered_and_not_held_against_its_sender
     for (const auto& parcel : parcels) {
       auto answer = topology::decode(parcel);
       ASSERT_TRUE(answer.ok());
-      const auto* e = std::get_if<topology::error_reply>(&answer->body);
+      const auto* e = std::get_if<topology::error_reply>(&*answer->body);
       ASSERT_NE(e, nullptr);
       EXPECT_EQ(e->refused_type, 0x7b);
       EXPECT_EQ(e->code, static_cast<std::uint8_t>(errc::unsupported));

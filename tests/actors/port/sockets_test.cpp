@@ -22,14 +22,14 @@ struct pair_of_sockets {
     zmq::poll(&item, 1, std::chrono::milliseconds(5000));
     return receive(s, from_router, frames);
   }
-  void send_waiting(zmq::socket_t& s, const std::string* id, const std::vector<host_tensor>& frames) {
+  void send_waiting(zmq::socket_t& s, const std::string* id, const std::vector<shared_bytes>& frames) {
     zmq::pollitem_t item{s.handle(), 0, ZMQ_POLLOUT, 0};
     zmq::poll(&item, 1, std::chrono::milliseconds(5000));
     ASSERT_EQ(send(s, id, frames), send_outcome::sent);
   }
 };
 
-std::vector<host_tensor> some_frames() {
+std::vector<shared_bytes> some_frames() {
   return {host_tensor::of(std::vector<std::uint8_t>{1, 2, 3}), host_tensor::of(std::vector<std::uint8_t>(300, 7)),
           host_tensor::of(std::vector<std::uint8_t>(100'000, 9)), host_tensor::of(std::vector<std::uint8_t>{})};
 }
@@ -78,7 +78,7 @@ TEST(sockets, share_memory_over_inproc_and_let_go_of_it) {
 
 TEST(sockets, read_past_too_many_frames) {
   pair_of_sockets s("inproc://s");
-  s.send_waiting(s.dealer, nullptr, std::vector<host_tensor>(100, host_tensor::of(std::vector<std::uint8_t>{1})));
+  s.send_waiting(s.dealer, nullptr, std::vector<shared_bytes>(100, host_tensor::of(std::vector<std::uint8_t>{1})));
   s.send_waiting(s.dealer, nullptr, some_frames());
   auto got = s.next(s.router, true, 10);
   ASSERT_TRUE(got.has_value());

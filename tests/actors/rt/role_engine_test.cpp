@@ -39,7 +39,7 @@ TEST(role_engine, gets_its_figures_out_between_slices_without_waiting_for_a_time
     ASSERT_TRUE(engine.wants_work());
     engine.work();
     for (auto& parcel : engine.take_outgoing())
-      if (auto* r = std::get_if<topology::role_report>(&parcel.body)) reports.push_back(std::move(*r));
+      if (const auto* r = std::get_if<topology::role_report>(&*parcel.body)) reports.push_back(*r);
   }
   ASSERT_EQ(reports.size(), 3u);
   const auto shell = nlohmann::json::parse(reports.back().json).at("shell");

@@ -86,7 +86,7 @@ TEST_F(stats_of, a_daemon_is_its_document) {
   int asked = 0;
   const fake_stats server(endpoint_, [&](const parcel& request) {
     EXPECT_EQ(request.head.to.text(), "cloud/stats");
-    EXPECT_TRUE(std::holds_alternative<topology::stats_request>(request.body));
+    EXPECT_TRUE(std::holds_alternative<topology::stats_request>(*request.body));
     return std::vector{snapshot(request, "{\"number\":" + std::to_string(++asked) + "}")};
   });
   auto client = stats_client::open(graph_);

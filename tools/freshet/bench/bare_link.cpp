@@ -10,9 +10,9 @@ using clock = std::chrono::steady_clock;
 
 constexpr auto patience = std::chrono::seconds(10);
 
-std::vector<zmq::message_t> messages_of(const std::vector<host_tensor>& frames) {
+std::vector<zmq::message_t> messages_of(const std::vector<shared_bytes>& frames) {
   std::vector<zmq::message_t> out;
-  for (const host_tensor& f : frames) out.emplace_back(f.data(), f.bytes());
+  for (const shared_bytes& f : frames) out.emplace_back(f.data(), f.bytes());
   return out;
 }
 

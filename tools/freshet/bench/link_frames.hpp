@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/base/host_tensor.hpp"
 #include "kernels/base/result.hpp"
+#include "kernels/base/shared_bytes.hpp"
 #include "topology/message/any_message.hpp"
 
 namespace freshet::cli {
@@ -17,8 +17,8 @@ namespace freshet::cli {
 [[nodiscard]] topology::paced link_answer(std::uint64_t tick);
 
 struct link_frames {
-  std::vector<host_tensor> message;
-  std::vector<host_tensor> answer;
+  std::vector<shared_bytes> message;
+  std::vector<shared_bytes> answer;
 };
 /// The frames that a port puts on the wire for both.
 [[nodiscard]] result<link_frames> frames_of(std::size_t payload_bytes);
