@@ -24,12 +24,16 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 DOCUMENT = """
 [device]
 model = "{models}/student"
-samples_per_second = 4.0
+samples_per_second = 10.0
 twin = false
 [teacher]
 model = "{models}/teacher"
 [distiller]
 student = "{models}/student"
+refresh_samples = 16
+steps_per_refresh = 2
+[deployer.rollout]
+waves = false
 [[nodes]]
 name = "cloud"
 listen = ["tcp://127.0.0.1:{port}", "ipc://cloud.sock"]
@@ -268,6 +272,50 @@ class KeysTest(unittest.TestCase):
         self.assertEqual(ann.run("top", "--once", "--json", "-c", ann.file).returncode, 4)
         self.assertIsNone(edges[2].process.poll())
         self.assertIsNone(self.cloud.process.poll())
+
+    def test_the_artefact_key_is_rotated_while_the_fleet_takes_updates(self):
+        self.write_document()
+        first = next(k["id"] for k in self.cloud.keys_json("new", "--artefacts")["artefact_keys"])
+        self.cloud.start("cloud")
+        self.until("the desk is open", lambda: "node cloud runs" in self.cloud.words())
+        edges = {i: self.host(f"edge-{i}") for i in (1, 2)}
+        for i, edge in edges.items():
+            edge.keys_json("join", f"edge-{i}", "--token", self.cloud.keys_json("token", f"edge-{i}")["token"])
+            edge.start(f"edge-{i}")
+
+        def shown():
+            done = self.cloud.run("status", "--json", "-c", self.cloud.file)
+            return json.loads(done.stdout) if done.returncode == 0 else {"roles": []}
+
+        def figure(role, name):
+            return next((r["stats"].get(name) for r in shown()["roles"] if f"{r['node']}/{r['role']}" == role), None)
+
+        def version(i):
+            return figure(f"edge-{i}/device", "version") or 0
+        self.until("both devices took updates", lambda: version(1) > 0 and version(2) > 0)
+
+        # One device sleeps through all of it.
+        edges[2].stop()
+        edges[2].process = None
+        asleep = version(2)
+        second = next(k["id"] for k in self.cloud.keys_json("rotate", "--artefacts")["artefact_keys"] if k["signs"])
+        self.assertNotEqual(first, second)
+        before = version(1)
+        self.until("edge-1 takes updates signed by the new key", lambda: version(1) > before + 1)
+        third = next(k["id"] for k in self.cloud.keys_json("rotate", "--artefacts")["artefact_keys"] if k["signs"])
+        before = version(1)
+        self.until("edge-1 follows the second rotation", lambda: version(1) > before + 1)
+        for old in (first, second):
+            self.cloud.keys_json("revoke", old)
+        self.assertEqual([k["id"] for k in self.cloud.keys_json("list")["artefact_keys"]], [third])
+        before = version(1)
+        self.until("edge-1 takes updates while only the newest key is good", lambda: version(1) > before + 1)
+
+        # Woken, it follows the chain of lists from the one that it knew, and then takes what only the newest key signs.
+        edges[2].start("edge-2")
+        self.until("edge-2 takes updates again", lambda: version(2) > max(asleep, before))
+        self.until("nobody is behind in trust", lambda: figure("cloud/deployer", "behind_in_trust") == 0)
+        self.assertIsNone(edges[1].process.poll())
 
 
 if __name__ == "__main__":
