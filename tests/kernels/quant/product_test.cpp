@@ -175,7 +175,7 @@ TEST(activations, what_is_not_finite_reaches_every_output_of_its_row_only) {
 
 TEST(adapter, all_builds_agree_and_are_close_to_double) {
   for (const auto& [rows, in, out, rank] : std::vector<std::tuple<int, int, int, int>>{
-           {1, 1, 1, 1}, {3, 33, 17, 4}, {5, 100, 50, 7}, {2, 896, 128, 16}}) {
+           {1, 1, 1, 1}, {3, 33, 17, 4}, {5, 100, 50, 7}, {2, 896, 128, 16}, {3, 40, 1223, 3}}) {
     const auto x = normal(static_cast<std::size_t>(rows * in), 9);
     const auto a = normal(static_cast<std::size_t>(rank * in), 10, 0.1);
     const auto b = normal(static_cast<std::size_t>(out * rank), 11, 0.1);
