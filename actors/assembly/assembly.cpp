@@ -357,7 +357,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       const std::size_t own_logits = wanted ? teaching.top_k_logits : 0;
       const auto make_in = [o, student, learning, teacher_width, rehearsal,
                             own_logits](const std::filesystem::path& in) -> result<std::unique_ptr<role_core>> {
-        distill::learner learner(student.base.net->clone(), learning, teacher_width);
+        distill::learner learner(student.base.net->on_the_same_base(), learning, teacher_width);
         learner.set_source(rehearsal, own_logits);
         std::unique_ptr<distiller_store> kept;
         if (!in.empty()) {

@@ -25,7 +25,7 @@ result<loaded_model> model_cache::load(const std::string& folder, const std::str
 result<student_line> model_cache::student(const std::string& folder, const std::string& chat_template,
                                           const model::lora_spec& lora) {
   FRESHET_TRY_ASSIGN(const loaded_model base, load(folder, chat_template));
-  model::llava net = base.net->clone();
+  model::llava net = base.net->on_the_same_base();
   FRESHET_TRY(net.attach(lora));
   student_line out;
   out.line = model::line_of(net, lora, base.words->frame_text());

@@ -210,7 +210,7 @@ std::string student_runtime::spelled(std::string_view answer) const {
 }
 
 student_runtime student_runtime::frozen_copy() const {
-  auto p = std::make_unique<parts>(parts_->net.clone(), parts_->words, parts_->options);
+  auto p = std::make_unique<parts>(parts_->net.on_the_same_base(), parts_->words, parts_->options);
   p->pictures = parts_->pictures;
   p->layout = parts_->layout;
   p->line = parts_->line;

@@ -10,6 +10,7 @@
 #include "kernels/model/checkpoint_fit.hpp"
 #include "kernels/model/quantised_checkpoint.hpp"
 #include "kernels/model/tensor_bridge.hpp"
+#include "kernels/model/trainable_set.hpp"
 
 namespace freshet::model {
 namespace {
@@ -239,6 +240,16 @@ llava llava::with_float_matrices() const {
 llava llava::clone() const {
   llava copy = without_weights();
   copy.weights_ = weights_.clone();
+  copy.lora_scale_ = lora_scale_;
+  copy.bind();
+  return copy;
+}
+
+llava llava::on_the_same_base() const {
+  llava copy = without_weights();
+  copy.weights_ = weights_;
+  const trainable_set own = trainable_set::of(weights_);
+  for (const trainable_tensor& t : own.tensors()) copy.weights_.set(t.name, t.value.detach().clone());
   copy.lora_scale_ = lora_scale_;
   copy.bind();
   return copy;

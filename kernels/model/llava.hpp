@@ -80,6 +80,9 @@ class llava {
   [[nodiscard]] llava with_float_matrices() const;
   /// An independent copy, adapter included.
   [[nodiscard]] llava clone() const;
+  /// A copy that owns what an update may change (trainable_set) and shares the frozen base with this one: for who
+  /// writes nothing else. A base of gigabytes is held once, however many students stand on it.
+  [[nodiscard]] llava on_the_same_base() const;
 
   /// The tokens before every picture: at first the begin token, or nothing where the model has none. A chat
   /// template puts more there; cloud and devices must agree.

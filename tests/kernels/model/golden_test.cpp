@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "kernels/model/generate.hpp"
 #include "kernels/model/patches.hpp"
+#include "kernels/model/trainable_set.hpp"
 #include "tests/support/golden_model.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -162,6 +164,30 @@ TEST_P(golden, adapters_change_nothing_at_first_and_copies_are_independent) {
   const auto read = read_prompt(copy, g_->prompt("single"));
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(largest_difference(copy.logits(read_sequence(copy.text_decoder(), *read)), before), 0);
+}
+
+TEST_P(golden, students_on_the_same_base_share_what_no_update_changes) {
+  const at::NoGradGuard no_grad;
+  lora_spec spec;
+  spec.targets = {"q_proj", "v_proj", "qkv", "fc1", "proj", "linear_1"};
+  ASSERT_TRUE(g_->net.attach(spec).ok());
+  const at::Tensor before = g_->logits("single");
+  const llava copy = g_->net.on_the_same_base();
+  const trainable_set own = trainable_set::of(copy.weights());
+  std::set<std::string> changes;
+  for (const auto& t : own.tensors()) changes.insert(t.name);
+  for (const auto& [name, value] : copy.weights().all()) {
+    EXPECT_EQ(value.data_ptr() == g_->net.weights().at(name).data_ptr(), changes.count(name) == 0) << name;
+  }
+  // What an update writes into one reaches no other.
+  const host_tensor values = own.read();
+  std::vector<float> moved(values.as<float>(), values.as<float>() + values.items());
+  for (float& v : moved) v += 0.05F;
+  ASSERT_TRUE(own.write(host_tensor::of(std::move(moved))).ok());
+  EXPECT_EQ(largest_difference(g_->logits("single"), before), 0);
+  const auto read = read_prompt(copy, g_->prompt("single"));
+  ASSERT_TRUE(read.ok());
+  EXPECT_GT(largest_difference(copy.logits(read_sequence(copy.text_decoder(), *read)), before), 1e-3);
 }
 
 TEST_P(golden, fresh_weights_survive_a_file) {
