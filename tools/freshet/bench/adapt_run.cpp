@@ -11,11 +11,13 @@
 #include "actors/assembly/device_streams.hpp"
 #include "actors/bench/bench_core.hpp"
 #include "actors/rt/node.hpp"
+#include "actors/rt/process_figures.hpp"
 #include "config/merge.hpp"
 #include "config/value.hpp"
 #include "kernels/model/model_config.hpp"
 #include "kernels/model/tokenizer.hpp"
 #include "kernels/scenes/image_file.hpp"
+#include "tools/freshet/bench/stuck.hpp"
 #include "topology/graph/load.hpp"
 
 namespace freshet::cli {
@@ -23,7 +25,7 @@ namespace {
 
 using config::text_literal;
 
-constexpr auto start_patience = std::chrono::seconds(60);
+constexpr auto still_patience = std::chrono::seconds(60);
 constexpr auto stop_patience = std::chrono::seconds(10);
 constexpr int jpeg_quality = 90;
 
@@ -243,7 +245,8 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
     FRESHET_TRY_ASSIGN(auto started, rt::node::start(engine, links, std::move(options)));
     nodes.push_back(std::move(started));
   }
-  auto last_change = std::chrono::steady_clock::now();
+  const auto clock = engine.clock();
+  stuck still(still_patience, clock->now());
   std::uint64_t last_tick = 0;
   bool failed = false;
   bool hangs = false;
@@ -252,12 +255,9 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
     {
       const std::lock_guard guard(progress->lock);
       done = progress->done;
-      if (progress->tick != last_tick) {
-        last_tick = progress->tick;
-        last_change = std::chrono::steady_clock::now();
-      }
+      last_tick = progress->tick;
     }
-    hangs = std::chrono::steady_clock::now() - last_change > start_patience;
+    hangs = still.look(clock->now(), last_tick, rt::figures_of_this_process().cpu_ms);
     for (const auto& n : nodes) failed = failed || n->failed();
     if (watch) watch(static_cast<double>(last_tick) / static_cast<double>(bench.ticks));
   }
