@@ -37,7 +37,8 @@ std::string_view part_name(std::string_view name) {
 
 /// As `models quantize` would store it, or as f32 where that layout does not take it.
 std::uint64_t packed_bytes(const std::vector<std::int64_t>& shape, int bits, std::int64_t group) {
-  const auto packed = quant::make_packed_shape(shape[0], shape[1], bits, group, "");
+  const quantisation_config format = format_of_rows(shape[1], {bits, group});
+  const auto packed = quant::make_packed_shape(shape[0], shape[1], format.bits, format.group_size, "");
   if (!packed.ok()) return 4 * static_cast<std::uint64_t>(items(shape));
   const auto levels = static_cast<std::uint64_t>(packed->panels() * packed->panel_bytes());
   return levels + static_cast<std::uint64_t>(items(packed->scale_dims())) * item_bytes(packed->scale_type());

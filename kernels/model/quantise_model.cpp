@@ -16,8 +16,8 @@ constexpr std::size_t most_moment_bytes = std::size_t{1} << 30;
 // Of the mean diagonal, added to all of it (arXiv 2210.17323, section 3.3).
 constexpr double damping = 0.01;
 
-quantisation_config format_of(const std::string& layer, const quantise_options& options) {
-  if (!is_words(layer) || options.head_bits == options.format.bits) return options.format;
+quantisation_config format_of(const std::string& layer, std::int64_t in, const quantise_options& options) {
+  if (!is_words(layer) || options.head_bits == options.format.bits) return format_of_rows(in, options.format);
   return {options.head_bits, options.head_bits == 8 ? quant::whole_row : options.format.group_size};
 }
 
@@ -94,7 +94,7 @@ result<llava> quantise_model(const llava& dense, const quantise_options& options
   std::string problems;
   for (const std::string& layer : layers) {
     const at::Tensor& w = dense.weights().at(layer + ".weight");
-    const quantisation_config format = format_of(layer, options);
+    const quantisation_config format = format_of(layer, w.size(1), options);
     const auto shape = quant::make_packed_shape(w.size(0), w.size(1), format.bits, format.group_size, layer);
     if (shape.ok()) {
       shapes.emplace(layer, *shape);

@@ -31,8 +31,8 @@ using calibration_run = std::function<void(const llava&)>;
 
 /// `dense`: without adapter, and not quantised. `calibrate` is called once a block of layers, each time on
 /// the model as quantised up to there, and not at all for `nearest`. `progress` gets a layer's name, and how
-/// much of the whole is done. Errors: invalid_argument with all layers that the group does not divide,
-/// corrupt for weights that are not finite.
+/// much of the whole is done. Errors: invalid_argument with all layers that the group does not divide but a smaller
+/// one would, corrupt for weights that are not finite.
 result<llava> quantise_model(const llava& dense, const quantise_options& options, const calibration_run& calibrate,
                              const std::function<void(const std::string& layer, double share)>& progress);
 

@@ -6,6 +6,7 @@ namespace freshet::model {
 namespace {
 
 constexpr std::string_view weight_suffix = ".weight";
+constexpr std::int64_t smallest_group = 32;
 
 /// X of X.weight; empty for other names.
 std::string layer_of(const std::string& parameter) {
@@ -21,6 +22,10 @@ std::string layer_of(const std::string& parameter) {
 bool is_words(const std::string& layer) {
   const std::string last = layer.substr(layer.rfind('.') + 1);
   return last == "embed_tokens" || last == "lm_head";
+}
+
+quantisation_config format_of_rows(std::int64_t in, const quantisation_config& config) {
+  return config.bits == 4 && in % smallest_group != 0 ? quantisation_config{8, quant::whole_row} : config;
 }
 
 bool is_quantisable(const std::string& parameter, const std::vector<std::int64_t>& shape) {
@@ -46,7 +51,8 @@ result<void> take_quantised(const checkpoint& files, const key_spelling& spellin
   const std::string what = files.origin() + ": " + layer;
   FRESHET_TRY_ASSIGN(const quant::packed_weight w,
                      quant::adopt_packed(std::move(levels), std::move(scales), shape.at(0), shape.at(1), what));
-  const bool as_configured = w.shape.bits == config.bits && w.shape.group == config.group_size;
+  const quantisation_config wanted = format_of_rows(w.shape.in, config);
+  const bool as_configured = w.shape.bits == wanted.bits && w.shape.group == wanted.group_size;
   if (!as_configured && !(is_words(layer) && w.shape.bits == 8)) {
     return error{errc::unsupported, what + ": " + std::to_string(w.shape.bits) + " bits in groups of " +
                                         std::to_string(w.shape.group) + ", quantization_config says " +

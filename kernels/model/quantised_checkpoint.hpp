@@ -22,6 +22,10 @@ namespace freshet::model {
 /// Whether a layer (X of X.weight) is of words: the embedding or the head, which may have other bits than the rest.
 [[nodiscard]] bool is_words(const std::string& layer);
 
+/// How a matrix with rows of `in` values is stored where the configuration says `config`: with 4 bits, rows that not even
+/// the smallest group divides (the 4304 of SigLIP-so400m) have 8. Others must be divided by the group that was chosen.
+[[nodiscard]] quantisation_config format_of_rows(std::int64_t in, const quantisation_config& config);
+
 /// Whether the files hold X.qweight instead of `parameter` = X.weight.
 [[nodiscard]] bool is_quantised_in(const checkpoint& files, const key_spelling& spelling, const std::string& parameter);
 

@@ -251,6 +251,27 @@ TEST_P(quantised, files_give_back_the_same_model) {
   }
 }
 
+// As the 4304 of SigLIP-so400m: no group divides them, and one layer must not keep a model from its 4 bits.
+TEST(quantised_rows, that_no_group_divides_keep_8_bits) {
+  at::set_num_threads(1);
+  const at::NoGradGuard no_grad;
+  model_config config = small_config(true);
+  config.vision->intermediate_size = 80;
+  const llava dense = llava::random(config, 7);
+  const llava m = made(dense, {4, 32}, rounding::gptq);
+  const std::string block = "vision_tower.vision_model.encoder.layers.1.mlp.";
+  EXPECT_EQ(m.weights().quantised(block + "fc2").shape.bits, 8);
+  EXPECT_EQ(m.weights().quantised(block + "fc1").shape.bits, 4);
+  const test::temporary_folder folder;
+  ASSERT_TRUE(m.save(folder.path()).ok());
+  const auto loaded = llava::load(folder.path());
+  ASSERT_TRUE(loaded.ok()) << loaded.err().text();
+  const question q = some_questions(3);
+  EXPECT_TRUE(same_bits(logits_of(*loaded, q), logits_of(m, q)));
+  const at::Tensor wanted = logits_of(dense, q);
+  EXPECT_LT((logits_of(m, q) - wanted).norm().item<double>(), 0.2 * wanted.norm().item<double>());
+}
+
 TEST_P(quantised, trains_what_the_dense_model_trains_on_a_line_of_its_own) {
   llava dense = llava::random(small_config(false), 8);
   llava m = made(dense, format(), rounding::nearest);
