@@ -30,6 +30,11 @@ class outbox {
   [[nodiscard]] virtual std::size_t on_the_way(const topology::address& to) const = 0;
   /// Asks for tick() after `delay` at the latest.
   virtual void wake_after(duration delay) = 0;
+  /// The time since this call began, or since the last such word in it, went into `stage` of the loop, for so many
+  /// samples, steps or versions. The shell has the clock and keeps the figures; a core only says what it did.
+  virtual void spent_on(std::string_view /*stage*/, std::uint64_t /*things*/) {}
+  /// Likewise for time that passed between calls.
+  virtual void passed_in(std::string_view /*stage*/, std::uint64_t /*things*/, duration /*took*/) {}
   virtual void log(log_level level, std::string text) = 0;
 };
 

@@ -58,6 +58,7 @@ class compressor_core final : public role_core {
     const auto& [from, request] = queue_.front();
     if (out.room(from) == 0) return false;  // its acknowledgement calls us again
     if (auto ready = compress(request)) {
+      out.spent_on("compress", 1);
       out.send(from, std::move(*ready));
     } else {
       fail(from, request, ready.err(), out);

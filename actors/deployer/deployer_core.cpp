@@ -324,6 +324,7 @@ class deployer_core final : public role_core {
               "version " + std::to_string(committed.next.value) + " begins a new chain: " + store_.jump_reason());
     } else if (const auto step = store_.last_step();
                step && step->next == committed.next && step->result == committed.result && !committed.artefact.empty()) {
+      out.spent_on("sign", 1);
       ++count_.artefacts;
       count_.artefact_bytes_last = step->bytes.bytes();
       count_.artefact_bytes += count_.artefact_bytes_last;

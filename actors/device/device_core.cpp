@@ -223,7 +223,9 @@ class device_core final : public role_core {
     auto next = receiver_->take_ready();
     if (!next) return;
     const content_hash before = receiver_->active().hash;
-    if (const auto ok = check_.admit(answerer_.student(), next->values); !ok) {
+    const auto ok = check_.admit(answerer_.student(), next->values);
+    out.spent_on("admit", 1);
+    if (!ok) {
       receiver_->reject(ok.err().text(), now);
       out.log(log_level::warn, "version " + std::to_string(next->number.value) + " stays out: " + ok.err().text());
       report_refusals(now, out);
@@ -273,6 +275,7 @@ class device_core final : public role_core {
     const time_point begin = options_.clock ? options_.clock() : time_point{};
     answered_stretch got = answerer_.answer(first, count, wanted);
     if (options_.clock) answering_ += options_.clock() - begin;
+    out.spent_on("answer", got.positions.size());
     for (const error& why : got.news) {
       out.log(log_level::warn, "skipped a sample (others of this kind are only counted): " + why.text());
     }

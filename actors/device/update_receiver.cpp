@@ -132,6 +132,7 @@ void update_receiver::begin(const artefact_offer& offer, unsigned attempt, time_
   fresh.bytes = std::move(*room);
   fresh.here.assign(static_cast<std::size_t>((offer.bytes + offer.chunk_bytes - 1) / offer.chunk_bytes), false);
   fresh.attempt = attempt;
+  fresh.begun = now;
   fresh.deadline = now + options_.patience;
   pulling_ = std::move(fresh);
   ask(out);
@@ -203,6 +204,7 @@ void update_receiver::tick(time_point now, outbox& out) {
 void update_receiver::finish(time_point now, outbox& out) {
   const transfer whole = std::move(*pulling_);
   pulling_.reset();
+  out.passed_in("transfer", 1, now - whole.begun);
   if (hash_content(whole.bytes.data(), whole.bytes.bytes()) != whole.offer.content) {
     if (whole.attempt < options_.attempts) return begin(whole.offer, whole.attempt + 1, now, out);
     return refuse_artefact(whole.offer.artefact,
@@ -211,6 +213,7 @@ void update_receiver::finish(time_point now, outbox& out) {
                            now);
   }
   auto next = apply(whole);
+  out.spent_on("decode", 1);
   if (!next) {
     out.log(log_level::warn, "refused " + name_of_offer(whole.offer) + ": " + next.err().text());
     return refuse_artefact(whole.offer.artefact, name_of_offer(whole.offer) + ": " + next.err().text(), now);

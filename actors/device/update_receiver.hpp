@@ -103,6 +103,7 @@ class update_receiver {
     std::size_t on_the_way = 0;
     unsigned attempt = 1;
     unsigned waits = 0;  ///< patience lost in a row
+    time_point begun;
     time_point deadline;
   };
   struct refusal {

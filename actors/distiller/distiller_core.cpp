@@ -243,6 +243,7 @@ bool distiller_core::work(time_point now, outbox& out) {
       const bool first = steps_left_ == options_.steps_per_refresh;
       const double done = 1.0 - static_cast<double>(steps_left_) / static_cast<double>(options_.steps_per_refresh);
       const distill::step_report r = learner_.step(done);
+      out.spent_on("step", 1);
       if (r.skipped) {
         ++skipped_steps_;
       } else {
@@ -306,6 +307,7 @@ void distiller_core::finish(const topology::refresh_ready& ready, time_point now
   made_ = made_version{ready.artefact, committed_};
   mirror_ = host_tensor::of(std::move(values));
   committed_ = *applied;
+  out.spent_on("mirror", 1);
   window_first_ = samples_;
   fresh_ = 0;
   phase_ = phase::committing;

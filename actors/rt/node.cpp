@@ -172,6 +172,17 @@ bool node::stop_role(const std::string& role, std::chrono::milliseconds deadline
 
 void node::knock() const { caf::anon_send(state_->supervisor, actors::get_stats{}); }
 
+std::map<std::string, std::string> node::figures(std::chrono::milliseconds patience) const {
+  const time_point asked = state_->engine->clock()->now();
+  knock();
+  state_->board->wait_until_all_answered(asked, patience);
+  std::map<std::string, std::string> out;
+  for (child_health& child : state_->board->snapshot()) {
+    if (child.answered && *child.answered >= asked) out.emplace(std::move(child.name), std::move(child.figures));
+  }
+  return out;
+}
+
 traffic_snapshot node::traffic() const { return state_->port->traffic->snapshot(); }
 std::vector<child_health> node::health() const { return state_->board->snapshot(); }
 

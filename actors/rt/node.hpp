@@ -89,6 +89,9 @@ class node {
                  const std::function<bool()>& hurry = [] { return false; });
   /// Asks every role for a sign of life without waiting; health() says when each answered last.
   void knock() const;
+  /// Figures of every role that runs, by its name, as its core and shell tell them now. Blocks until all have
+  /// answered, for at most `patience`; who has not is missing. The owner's thread.
+  [[nodiscard]] std::map<std::string, std::string> figures(std::chrono::milliseconds patience) const;
   [[nodiscard]] traffic_snapshot traffic() const;
   [[nodiscard]] std::vector<child_health> health() const;
   /// Asks the port and the supervisor for a sign of life, and through it every role (health() then says when

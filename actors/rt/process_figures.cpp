@@ -17,7 +17,10 @@ std::uint64_t milliseconds(const timeval& t) {
 process_figures figures_of_this_process() {
   process_figures figures;
   rusage used{};
-  if (::getrusage(RUSAGE_SELF, &used) == 0) figures.cpu_ms = milliseconds(used.ru_utime) + milliseconds(used.ru_stime);
+  if (::getrusage(RUSAGE_SELF, &used) == 0) {
+    figures.cpu_ms = milliseconds(used.ru_utime) + milliseconds(used.ru_stime);
+    figures.peak_resident_bytes = static_cast<std::uint64_t>(used.ru_maxrss) * 1024;
+  }
   std::ifstream pages("/proc/self/statm");
   std::uint64_t all = 0;
   std::uint64_t resident = 0;

@@ -8,6 +8,7 @@ namespace freshet::rt {
 
 struct process_figures {
   std::uint64_t resident_bytes = 0;  ///< 0 where the system does not tell
+  std::uint64_t peak_resident_bytes = 0;  ///< the most that it held
   std::uint64_t cpu_ms = 0;          ///< user and system, all threads, since the process began
 };
 

@@ -69,7 +69,7 @@ role_engine::role_engine(engine_options options, std::unique_ptr<actors::role_co
 }
 
 void role_engine::start() {
-  now_ = options_.clock->now();
+  mark_ = now_ = options_.clock->now();
   core_->start(now_, *this);
   wants_work_ = true;
   grant_all();
@@ -79,6 +79,7 @@ void role_engine::deliver(topology::parcel p, time_point arrived) {
   now_ = options_.clock->now();
   waited_.add(now_ - arrived);
   for (auto& [from, message] : links_.receive(std::move(p), now_)) {
+    mark_ = now_;
     core_->handle(from, message, now_, *this);
     const time_point after = options_.clock->now();
     served_.add(after - now_);
@@ -95,6 +96,7 @@ void role_engine::end_mail() {
 
 void role_engine::work() {
   now_ = options_.clock->now();
+  mark_ = now_;
   ++slices_;
   wants_work_ = core_->work(now_, *this);
   const time_point after = options_.clock->now();
@@ -110,6 +112,7 @@ void role_engine::wake() {
     wake_asked_.reset();
     // After a long slice one tick is enough: ticks are never made up for.
     next_tick_ = now_ + options_.tick_period;
+    mark_ = now_;
     core_->tick(now_, *this);
     wants_work_ = true;
     grant_all();
@@ -118,7 +121,7 @@ void role_engine::wake() {
 }
 
 void role_engine::stop() {
-  now_ = options_.clock->now();
+  mark_ = now_ = options_.clock->now();
   core_->stop(now_, *this);
 }
 
@@ -147,6 +150,13 @@ std::string role_engine::stats_json() const {
                   {"wait", figures(waited_)},
                   {"service", figures(served_)},
                   {"work", figures(worked_)}};
+  json& stages = all["shell"]["stages"] = json::object();
+  for (const auto& [stage, m] : stages_) {
+    stages[stage] = {{"count", m.time.count()},
+                     {"things", m.things},
+                     {"total_us", microseconds(m.time.total())},
+                     {"max_us", microseconds(m.time.maximum())}};
+  }
   json links = json::array();
   for (const auto& l : links_.states()) links.push_back(figures(l));
   all["links"] = std::move(links);
@@ -162,6 +172,19 @@ std::size_t role_engine::on_the_way(const topology::address& to) const { return 
 void role_engine::wake_after(duration delay) {
   const time_point at = now_ + std::max(delay, duration{0});
   wake_asked_ = wake_asked_ ? std::min(*wake_asked_, at) : at;
+}
+
+void role_engine::spent_on(std::string_view stage, std::uint64_t things) {
+  const time_point now = options_.clock->now();
+  passed_in(stage, things, now - mark_);
+  mark_ = now;
+}
+
+void role_engine::passed_in(std::string_view stage, std::uint64_t things, duration took) {
+  const auto found = stages_.find(stage);
+  stage_meter& m = found != stages_.end() ? found->second : stages_[std::string(stage)];
+  m.time.add(took);
+  m.things += things;
 }
 
 void role_engine::log(actors::log_level level, std::string text) {

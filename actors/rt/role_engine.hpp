@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/role.hpp"
@@ -65,6 +67,8 @@ class role_engine final : private actors::outbox {
   [[nodiscard]] std::size_t room(const topology::address& to) const override;
   [[nodiscard]] std::size_t on_the_way(const topology::address& to) const override;
   void wake_after(duration delay) override;
+  void spent_on(std::string_view stage, std::uint64_t things) override;
+  void passed_in(std::string_view stage, std::uint64_t things, duration took) override;
   void log(actors::log_level level, std::string text) override;
 
   void grant_all();
@@ -83,6 +87,12 @@ class role_engine final : private actors::outbox {
   std::uint64_t handled_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t slices_ = 0;
+  struct stage_meter {
+    latency_meter time;                  ///< of each piece that the core told of
+    std::uint64_t things = 0;            ///< samples, steps or versions in them
+  };
+  std::map<std::string, stage_meter, std::less<>> stages_;
+  time_point mark_;                      ///< up to here the time of this call is told
   latency_meter waited_;                 ///< from the port's decoding to the core
   latency_meter served_;                 ///< in handle()
   latency_meter worked_;                 ///< in work(): the longest delay that this role causes itself

@@ -44,6 +44,15 @@ bool supervision_board::wait_until_ended(const std::string& name, std::chrono::m
   });
 }
 
+bool supervision_board::wait_until_all_answered(time_point asked, std::chrono::milliseconds timeout) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, timeout, [&] {
+    return std::all_of(children_.begin(), children_.end(), [&](const child_health& c) {
+      return c.state != child_state::running || (c.answered && *c.answered >= asked);
+    });
+  });
+}
+
 bool supervision_board::wait_until_all_ended(std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, timeout, [this] { return std::all_of(children_.begin(), children_.end(), ended); });

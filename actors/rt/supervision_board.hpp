@@ -24,6 +24,7 @@ struct child_health {
   bool gone = false;          ///< ended for good, as it was meant to
   /// When this life of it last answered the supervisor; nothing before the first time: it is still starting.
   std::optional<time_point> answered;
+  std::string figures;        ///< what it answered then, one JSON object
 };
 
 class supervision_board {
@@ -45,6 +46,8 @@ class supervision_board {
   bool wait_until_started(const std::string& name, std::chrono::milliseconds timeout) const;
   /// False when the child of that name is neither stopped nor given up after `timeout`.
   bool wait_until_ended(const std::string& name, std::chrono::milliseconds timeout) const;
+  /// False when a child that runs has not answered since `asked` after `timeout`.
+  bool wait_until_all_answered(time_point asked, std::chrono::milliseconds timeout) const;
   /// False when some child is neither stopped nor given up after `timeout`.
   bool wait_until_all_ended(std::chrono::milliseconds timeout) const;
 

@@ -56,12 +56,14 @@ void ask_for_sign_of_life(supervisor_pointer self, std::size_t index) {
   c.asked = true;
   self->request(c.handle, caf::infinite, get_stats{})
       .then(
-          [self, index, life = c.restarts](const std::string&) {
+          [self, index, life = c.restarts](const std::string& figures) {
             auto& answering = self->state.children[index];
             answering.asked = false;
             if (answering.restarts != life) return;
-            self->state.setup->board->update(
-                index, [now = self->state.clock->now()](child_health& h) { h.answered = now; });
+            self->state.setup->board->update(index, [&, now = self->state.clock->now()](child_health& h) {
+              h.answered = now;
+              h.figures = figures;
+            });
           },
           // It has ended: the down message says why.
           [self, index](const caf::error&) { self->state.children[index].asked = false; });

@@ -207,7 +207,9 @@ bool teacher_core::work(time_point, outbox& out) {
     if (options_.kind == teacher_kind::self) {
       answer_self(j);
     } else {
+      const std::size_t before = j.next;
       done = answer_slice(j);
+      out.spent_on("label", j.next - before);
     }
   }
   if (!done.ok()) {

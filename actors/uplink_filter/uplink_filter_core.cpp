@@ -165,6 +165,7 @@ class uplink_filter_core final : public role_core {
       return complain(fine.err(), bad_samples_, out);
     }
     const auto verdict = lane.judge(batch, shape, index);
+    out.spent_on("score", 1);
     if (!verdict.ok()) return complain(verdict.err(), bad_samples_, out);
     ++judged_;
     scores_ += static_cast<double>(verdict->uncertainty);
@@ -178,7 +179,9 @@ class uplink_filter_core final : public role_core {
   }
 
   void seal(device_lane& lane, std::uint64_t tick, bool end_of_tick, outbox& out) {
+    const std::size_t samples = lane.pending();
     auto packed = lane.seal(tick, end_of_tick);
+    if (samples > 0) out.spent_on("encode", samples);
     if (!packed.ok()) return complain(packed.err(), bad_batches_, out);
     outlet_.push(std::move(packed).value(), out);
   }

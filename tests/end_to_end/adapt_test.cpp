@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <string>
 
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/system.hpp"
@@ -34,6 +36,25 @@ class adapt : public ::testing::Test {
     port::zmq_transport links;
     return run_policy(plan_, *found, 7, engine, links, {}, stop_);
   }
+  /// Every stage that did something took time, and what they did adds up to what happened.
+  void expect_times(const adapt_outcome& o) const {
+    std::map<std::string, stage_time> of;
+    for (const stage_time& s : o.stages) {
+      of[s.stage] = s;
+      EXPECT_EQ(s.things > 0, s.seconds > 0) << s.stage;
+      EXPECT_LE(s.longest, s.seconds) << s.stage;
+    }
+    EXPECT_EQ(of["answer"].things, o.samples);
+    EXPECT_EQ(of["score"].things, o.samples);
+    EXPECT_EQ(of["label"].things, of["encode"].things) << "what is sent is labelled once";
+    EXPECT_GE(of["label"].things, o.trained) << "some labels are too unsure to be learned";
+    for (const char* once : {"compress", "mirror", "sign"}) EXPECT_EQ(of[once].things, o.refreshes) << once;
+    EXPECT_EQ(of["step"].things, o.refreshes * 12) << "steps_per_refresh";
+    EXPECT_EQ(of["decode"].things, o.refreshes * plan_.devices);
+    EXPECT_EQ(of["transfer"].things, of["decode"].things);
+    EXPECT_EQ(of["admit"].things, of["decode"].things);
+    EXPECT_GT(o.peak_resident_bytes, 0U);
+  }
   adapt_plan plan_;
   std::atomic<bool> stop_{false};
 };
@@ -58,6 +79,8 @@ TEST_F(adapt, beats_the_frozen_student_on_a_fraction_of_the_bytes) {
             0.25 * freshet->png_bytes_per_sample);
   EXPECT_LT(static_cast<double>(freshet->downlink_bytes),
             0.1 * 2.0 * static_cast<double>(freshet->adapter_values * freshet->refreshes * plan_.devices));
+  expect_times(*frozen);
+  expect_times(*freshet);
 }
 
 /// A checkpoint as others publish them: SigLIP and Qwen2 with random weights, a tokenizer.json, ChatML.

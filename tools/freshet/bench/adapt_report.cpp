@@ -120,6 +120,20 @@ json adapt_json(const adapt_plan& plan, const std::vector<std::uint64_t>& seeds,
     put(entry, "trained_samples", over_seeds([](const auto& o) { return static_cast<double>(o.trained); }));
     put(entry, "stragglers", over_seeds([](const auto& o) { return static_cast<double>(o.stragglers); }));
     put(entry, "seconds", over_seeds([](const auto& o) { return o.seconds; }));
+    std::vector<stage_time> stages = stages_of_the_loop();
+    for (const adapt_outcome* o : mine) add_times(stages, o->stages);
+    entry["stages"] = json::array();
+    for (const stage_time& s : stages) {
+      json one;
+      one["role"] = s.role;
+      one["stage"] = s.stage;
+      one["per"] = s.per;
+      one["things"] = s.things;
+      one["seconds"] = s.seconds;
+      one["seconds_each"] = ratio(s.seconds, static_cast<double>(s.things));
+      one["longest_piece"] = s.longest;
+      entry["stages"].push_back(one);
+    }
     report["policies"].push_back(entry);
   }
   if (!outcomes.empty()) {
@@ -132,8 +146,58 @@ json adapt_json(const adapt_plan& plan, const std::vector<std::uint64_t>& seeds,
     report["references"]["png_bytes_per_sample"] = spread_of(png).mean;
     report["references"]["jpeg_bytes_per_sample"] = spread_of(jpeg).mean;
     report["references"]["adapter_fp16_bytes"] = 2 * outcomes.front().adapter_values;
+    std::uint64_t peak = 0;
+    for (const auto& o : outcomes) peak = std::max(peak, o.peak_resident_bytes);
+    report["peak_resident_bytes"] = peak;
   }
   return report;
+}
+
+namespace {
+
+/// The first column to the left, all others to the right.
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+  // Widths in characters; ± is two bytes and one column.
+  const auto columns = [](const std::string& s) {
+    return static_cast<std::size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string pad(widths[i] - columns(row[i]), ' ');
+      out += i == 0 ? row[i] + pad : "  " + pad + row[i];
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+std::string time_text(double seconds) {
+  if (seconds < 1e-3) return cell("%.1f µs", seconds * 1e6);
+  if (seconds < 1) return cell("%.1f ms", seconds * 1e3);
+  return cell("%.1f s", seconds);
+}
+
+}  // namespace
+
+std::string stage_table(const json& report) {
+  std::vector<std::vector<std::string>> rows{{"time per stage", "per"}};
+  for (const json& p : report["policies"]) rows.front().push_back(p["name"].get<std::string>());
+  const json& first = report["policies"].front()["stages"];
+  for (std::size_t s = 0; s < first.size(); ++s) {
+    std::vector<std::string> row{first[s]["role"].get<std::string>() + ": " + first[s]["stage"].get<std::string>(),
+                                 first[s]["per"].get<std::string>()};
+    for (const json& p : report["policies"]) {
+      const json& at = p["stages"][s];
+      row.push_back(at["things"].get<std::uint64_t>() > 0 ? time_text(at["seconds_each"].get<double>()) : "-");
+    }
+    rows.push_back(std::move(row));
+  }
+  return aligned(rows) + "peak memory: " + bytes_text(report["peak_resident_bytes"].get<double>()) + '\n';
 }
 
 std::string adapt_table(const json& report) {
@@ -176,23 +240,7 @@ std::string adapt_table(const json& report) {
     row.push_back(cell("%.0f", number("refreshes")));
     rows.push_back(std::move(row));
   }
-  // Widths in characters; ± is two bytes and one column.
-  const auto width = [](const std::string& s) {
-    return static_cast<std::size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-  };
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string pad(widths[i] - width(row[i]), ' ');
-      out += i == 0 ? row[i] + pad : "  " + pad + row[i];
-    }
-    out += '\n';
-  }
-  return out;
+  return aligned(rows);
 }
 
 }  // namespace freshet::cli

@@ -26,6 +26,9 @@ namespace freshet::cli {
 /// The table that the command prints, from that document.
 [[nodiscard]] std::string adapt_table(const nlohmann::ordered_json& report);
 
+/// Mean time of every stage of the loop under each policy, from the same document.
+[[nodiscard]] std::string stage_table(const nlohmann::ordered_json& report);
+
 /// Accuracy along the stream, one line a policy, as SVG.
 [[nodiscard]] std::string adapt_plot(const adapt_plan& plan, const std::vector<adapt_outcome>& outcomes);
 

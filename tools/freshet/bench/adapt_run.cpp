@@ -26,6 +26,7 @@ namespace {
 using config::text_literal;
 
 constexpr auto still_patience = std::chrono::seconds(60);
+constexpr auto figures_patience = std::chrono::seconds(30);
 constexpr auto stop_patience = std::chrono::seconds(10);
 constexpr int jpeg_quality = 90;
 
@@ -261,6 +262,12 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
     for (const auto& n : nodes) failed = failed || n->failed();
     if (watch) watch(static_cast<double>(last_tick) / static_cast<double>(bench.ticks));
   }
+  out.stages = stages_of_the_loop();
+  for (const auto& n : nodes) {
+    if (failed || hangs || stop.load()) break;
+    for (const auto& [role, figures] : n->figures(figures_patience)) FRESHET_TRY(add_figures(out.stages, role, figures));
+  }
+  out.peak_resident_bytes = rt::figures_of_this_process().peak_resident_bytes;
   for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
     (*n)->stop(stop_patience);
   }

@@ -13,6 +13,7 @@
 #include "actors/rt/transport.hpp"
 #include "kernels/base/result.hpp"
 #include "tools/freshet/bench/policies.hpp"
+#include "tools/freshet/bench/stage_times.hpp"
 
 namespace freshet::cli {
 
@@ -51,6 +52,8 @@ struct adapt_outcome {
   std::uint64_t trained = 0;              ///< labelled samples that were learned
   std::uint64_t stragglers = 0;
   std::uint64_t adapter_values = 0;
+  std::vector<stage_time> stages;         ///< of all roles together
+  std::uint64_t peak_resident_bytes = 0;  ///< of the process, whatever runs beside this one
   double png_bytes_per_sample = 0;
   double jpeg_bytes_per_sample = 0;
   double seconds = 0;

@@ -187,7 +187,7 @@ int run_adapt(adapt_command& command) {
   if (command.json_to_stdout) {
     std::cout << report.dump(2) << '\n';
   } else {
-    std::cout << adapt_table(report);
+    std::cout << adapt_table(report) << '\n' << stage_table(report);
   }
   if (!command.json_file.empty()) {
     if (const auto written = write_text(command.json_file, report.dump(2) + "\n"); !written.ok()) return failed("bench adapt", written.err());
