@@ -41,6 +41,23 @@ class CommandLineTest(unittest.TestCase):
             self.assertEqual(freshet("models", command, "--no-such-option").returncode, 2, command)
         self.assertEqual(freshet("models", "quantize", "nowhere", "--out", "x", "--bits", "5").returncode, 2)
 
+    def test_products_of_matrices_run_the_code_that_the_processor_can(self):
+        flags = set(pathlib.Path("/proc/cpuinfo").read_text().partition("\nflags")[2].partition("\n")[0].split())
+        if not {"avx2", "fma"} <= flags:
+            self.skipTest("an old processor")
+
+        def core(**more):
+            environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+            done = subprocess.run([FRESHET, "models", "inspect", str(ROOT / "models/scenes/student")], env={**environment, "OPENBLAS_VERBOSE": "2", **more},
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return re.findall(r"Core: (\w+)", done.stderr)[-1:]
+
+        if not core():
+            self.skipTest("another BLAS")
+        self.assertNotEqual(core(), ["Prescott"])
+        self.assertEqual(core(OPENBLAS_CORETYPE="Prescott"), ["Prescott"], "who names one gets it")
+
     def test_every_exit_status_is_documented(self):
         codes = re.findall(r"exit_\w+ = (\d)", (ROOT / "tools/freshet/exit_codes.hpp").read_text())
         man = (ROOT / "tools/service/freshet.1").read_text()

@@ -1,4 +1,5 @@
 // The one program of Freshet: daemon, console and tools, by command.
+#include <dlfcn.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -34,14 +36,32 @@ constexpr const char* lessons =
 
 namespace {
 
+/// OpenBLAS runs processors that are newer than itself with its oldest code, without AVX: products took five times as
+/// long. Then this is the newest code that it has and the processor runs; nothing where it chose by itself.
+const char* better_blas_core() {
+#if defined(__x86_64__)
+  using name_function = char* (*)();
+  const auto chosen = reinterpret_cast<name_function>(::dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  if (chosen == nullptr || std::string_view(chosen()) != "Prescott") return nullptr;
+  __builtin_cpu_init();
+  const bool wide = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+                    __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+  if (wide) return "SkylakeX";
+  if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) return "Haswell";
+#endif
+  return nullptr;
+}
+
 /// The BLAS and OpenMP libraries of tensors make a team of threads for each thread that calls them,
 /// and teams that share cores wait for each other: steps took fifty times as long here. They read
 /// their settings when they are loaded, so the program starts itself once more with them set. Only for commands that
 /// compute: it takes as long as all that the others do.
-void one_thread_per_tensor_operation(char** argv) {
-  if (::getenv("OMP_NUM_THREADS") != nullptr && ::getenv("OPENBLAS_NUM_THREADS") != nullptr) return;
+void set_up_numeric_libraries(char** argv) {
+  const char* core = ::getenv("OPENBLAS_CORETYPE") == nullptr ? better_blas_core() : nullptr;
+  if (core == nullptr && ::getenv("OMP_NUM_THREADS") != nullptr && ::getenv("OPENBLAS_NUM_THREADS") != nullptr) return;
   ::setenv("OMP_NUM_THREADS", "1", 0);
   ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
+  if (core != nullptr) ::setenv("OPENBLAS_CORETYPE", core, 0);
   ::execv("/proc/self/exe", argv);
   // Without /proc the program runs all the same, only slower.
 }
@@ -99,7 +119,7 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? exit_ok : exit_usage;
   }
   const std::vector<std::string> computing{"run", "models", "pretrain", "bench"};
-  if (std::find(computing.begin(), computing.end(), argv[1]) != computing.end()) one_thread_per_tensor_operation(argv);
+  if (std::find(computing.begin(), computing.end(), argv[1]) != computing.end()) set_up_numeric_libraries(argv);
   const int status = chosen();
   std::cout.flush();
   return std::cout ? status : static_cast<int>(exit_failed);
