@@ -240,6 +240,12 @@ bool distiller_core::work(time_point now, outbox& out) {
       return tick_open_ == 0 && !inbox_.empty();
     }
     case phase::training: {
+      // In a slice of its own: a step of a large model takes longer than the compressor is waited for, and what was
+      // asked at the time that it began would be asked again at once.
+      if (steps_left_ == 0) {
+        ask_compressor(now, out);
+        return false;
+      }
       const bool first = steps_left_ == options_.steps_per_refresh;
       const double done = 1.0 - static_cast<double>(steps_left_) / static_cast<double>(options_.steps_per_refresh);
       const distill::step_report r = learner_.step(done);
@@ -259,8 +265,8 @@ bool distiller_core::work(time_point now, outbox& out) {
           return true;
         }
       }
-      if (--steps_left_ == 0) ask_compressor(now, out);
-      return phase_ == phase::training;
+      --steps_left_;
+      return true;
     }
   }
   return false;

@@ -52,6 +52,21 @@ TEST_F(distiller, refreshes_once_enough_is_new) {
   EXPECT_EQ(stats(*core)["phase"], "compressing");
 }
 
+TEST_F(distiller, long_steps_are_no_waiting_for_the_compressor) {
+  const auto core = make();
+  core->handle(teacher, labels(1, 6), now_, out_);
+  // Each slice is told when it begins, and takes a minute.
+  for (int slices = 0; core->work(now_, out_); ++slices) {
+    ASSERT_LT(slices, 100);
+    now_ += 60s;
+  }
+  EXPECT_EQ(out_.count<refresh_request>(), 1U);
+  core->tick(now_ + 9s, out_);
+  EXPECT_EQ(out_.count<refresh_request>(), 1U) << "it has just been asked";
+  core->tick(now_ + 11s, out_);
+  EXPECT_EQ(out_.count<refresh_request>(), 2U) << "who does not answer is asked again";
+}
+
 TEST_F(distiller, refreshes_after_the_interval_with_fewer) {
   const auto core = make();
   now_ += 3600s;  // nothing new: no time makes a refresh
