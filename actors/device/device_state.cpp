@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
-#include "actors/workspace.hpp"
 #include "actors/put_aside.hpp"
+#include "actors/workspace.hpp"
 #include "kernels/base/fault_point.hpp"
 #include "kernels/delta/layout.hpp"
 #include "kernels/model/safetensors.hpp"

@@ -1,6 +1,7 @@
 #include "kernels/model/adapter_merge.hpp"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 

@@ -21,7 +21,7 @@ result<void> copy_beside_weights(const fs::path& from, const fs::path& to) {
   fs::create_directories(to, failed);
   if (failed) return error{errc::io, to.string() + ": " + failed.message()};
   if (fs::equivalent(from, to, failed)) {
-    return error{errc::invalid_argument, "--out " + to.string() + ": the folder of the model itself"};
+    return error{errc::invalid_argument, to.string() + ": the folder of the model itself, which is not written over; name another"};
   }
   for (const auto& entry : fs::directory_iterator(from, failed)) {
     if (!entry.is_regular_file() || is_replaced(entry.path())) continue;

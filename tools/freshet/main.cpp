@@ -36,7 +36,7 @@ constexpr const char* lessons =
 
 namespace {
 
-/// OpenBLAS runs processors that are newer than itself with its oldest code, without AVX: products took five times as
+/// OpenBLAS runs processors that are newer than itself with its oldest code, without AVX: products took several times as
 /// long. Then this is the newest code that it has and the processor runs; nothing where it chose by itself.
 const char* better_blas_core() {
 #if defined(__x86_64__)

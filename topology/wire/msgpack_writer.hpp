@@ -24,6 +24,7 @@ class msgpack_writer {
   void binary(const void* data, std::size_t bytes);
   void nil();
 
+  /// Bytes as they are: what the packer makes of a value.
   void append(const void* data, std::size_t bytes) {
     if (bytes > bytes_.size() - used_) bytes_.resize(2 * (used_ + bytes));
     if (bytes > 0) std::memcpy(bytes_.data() + used_, data, bytes);
