@@ -448,6 +448,7 @@ result<rt::node_options> assembly::node(const std::string& name) {
   FRESHET_TRY_ASSIGN(out.security,
                      security_of(graph_, *spec, out.peers, options_.log ? options_.log : spdlog::default_logger()));
   out.links.queue_limit = graph_.links.queue_limit;
+  out.links.queue_bytes = graph_.links.queue_bytes.value;
   out.links.resend_after = graph_.links.resend_after;
   out.links.initial_credit = graph_.links.initial_credit;
   for (const topology::role_spec* r : graph_.roles_of(role_kind::stats)) {

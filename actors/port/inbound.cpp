@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t most_early = 64;
 // Of one mail: while a role handles it, it neither acknowledges nor looks up.
-constexpr std::size_t most_in_a_mail = 32;
+constexpr std::size_t most_in_a_mail = 128;
 
 // Binary ids come from outside: made readable before they reach a log.
 std::string printable(const std::string& text) {
@@ -78,7 +78,8 @@ void inbound::take_bundle(const received& message, const std::string& node, cons
   }
   if (!parcels) return malformed(sender, parcels.err().text(), now);
   std::vector<std::uint64_t> sizes;
-  for (const auto& frames : *parcels) sizes.push_back(topology::bytes_in_bundle(frames));
+  sizes.reserve(parcels->size());
+  for (std::size_t i = 0; i < parcels->size(); ++i) sizes.push_back(topology::bytes_in_bundle((*parcels)[i]));
   const auto shares = topology::shares_of(message.wire_bytes, std::move(sizes));
   for (std::size_t i = 0; i < parcels->size(); ++i) {
     if (conduct_.is_cut_off(sender, now)) {
@@ -89,7 +90,7 @@ void inbound::take_bundle(const received& message, const std::string& node, cons
   }
 }
 
-void inbound::take_parcel(const std::vector<shared_bytes>& frames, std::uint64_t bytes, const std::string& node,
+void inbound::take_parcel(topology::frame_range frames, std::uint64_t bytes, const std::string& node,
                           const std::string& sender, time_point now, consequence& so_far) {
   auto decoded = topology::decode(frames, setup_.limits.wire);
   if (!decoded) return not_understood(frames, decoded.err(), node, sender, now, so_far);
@@ -126,10 +127,10 @@ bool inbound::identity_holds(const topology::envelope& head, const std::string& 
   return !node.empty() && head.from.node == node && head.to.node == setup_.node;
 }
 
-void inbound::not_understood(const std::vector<shared_bytes>& frames, const error& why, const std::string& node,
+void inbound::not_understood(topology::frame_range frames, const error& why, const std::string& node,
                              const std::string& sender, time_point now, consequence& so_far) {
   if (why.code != errc::unsupported || frames.empty()) return malformed(sender, why.text(), now);
-  auto head = topology::decode_envelope(frames.front(), setup_.limits.wire);
+  auto head = topology::decode_envelope(frames[0], setup_.limits.wire);
   if (!head || !identity_holds(*head, node)) return malformed(sender, why.text(), now);
   // A newer peer, not a bad one: it is told, and nothing is held against it. Errors are not
   // answered, or two nodes could do nothing else for ever.

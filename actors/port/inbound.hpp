@@ -55,13 +55,13 @@ class inbound {
  private:
   void take_bundle(const received& message, const std::string& node, const std::string& sender, time_point now,
                    consequence& so_far);
-  void take_parcel(const std::vector<shared_bytes>& frames, std::uint64_t bytes, const std::string& node,
+  void take_parcel(topology::frame_range frames, std::uint64_t bytes, const std::string& node,
                    const std::string& sender, time_point now, consequence& so_far);
   void malformed(const std::string& sender, const std::string& why, time_point now);
   void strike(const std::string& sender, time_point now);
   void not_its_own(const std::string& sender, time_point now);
   [[nodiscard]] bool identity_holds(const topology::envelope& head, const std::string& node) const;
-  void not_understood(const std::vector<shared_bytes>& frames, const error& why, const std::string& node,
+  void not_understood(topology::frame_range frames, const error& why, const std::string& node,
                       const std::string& sender, time_point now, consequence& so_far);
   void deliver(topology::parcel p, time_point now);
   void count(const std::string& node, const topology::envelope& head, std::uint64_t bytes);

@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds forever{-1};
 // How long a peer behind the router is left alone when it has no room.
 constexpr milliseconds look_again{5};
+constexpr std::size_t submits_in_a_run = 64;
 constexpr duration report_period = std::chrono::seconds(1);
 // A peer that restarts behind a socket of ours knows the way back again after so long.
 constexpr duration introduction_period = std::chrono::seconds(1);
@@ -99,7 +100,13 @@ void port_loop::connect(const std::string& node, const std::string& endpoint, co
 }
 
 void port_loop::submit(const std::vector<topology::parcel>& parcels) {
-  for (const auto& p : parcels) outbound_->submit(p);
+  std::size_t unsent = 0;
+  for (const auto& p : parcels) {
+    outbound_->submit(p);
+    if (++unsent < submits_in_a_run) continue;
+    outbound_->send_waiting();
+    unsent = 0;
+  }
 }
 
 milliseconds port_loop::patience(time_point now) const {

@@ -45,6 +45,7 @@ class port_loop {
   void forget_role(const std::string& role) { inbound_.forget_role(role); }
   void connect(const std::string& node, const std::string& endpoint, const std::string& server_key);
   void disconnect(const std::string& node) { outbound_->disconnect(node); }
+  /// Encodes and queues, and sends on the way: what is on the wire already is read at the other end meanwhile.
   void submit(const std::vector<topology::parcel>& parcels);
 
   /// Waits for the wake, the sockets or a time; then receives and reports.

@@ -103,6 +103,7 @@ role_handle::behavior_type role_behaviour(role_pointer self, std::shared_ptr<con
       [self, setup](deliver& d) {
         guarded(self, *setup, [&] {
           role_engine& e = *self->state.engine;
+          e.begin_mail();
           for (topology::parcel& p : d.what) {
             self->state.waiting->fetch_sub(1, std::memory_order_relaxed);
             e.deliver(std::move(p), d.arrived);

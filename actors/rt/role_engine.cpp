@@ -75,10 +75,14 @@ void role_engine::start() {
   grant_all();
 }
 
+void role_engine::begin_mail() { now_ = options_.clock->now(); }
+
 void role_engine::deliver(topology::parcel p, time_point arrived) {
-  now_ = options_.clock->now();
   waited_.add(now_ - arrived);
-  for (auto& [from, message] : links_.receive(std::move(p), now_)) {
+  const topology::address from = p.head.from;
+  ready_.clear();
+  links_.receive(std::move(p), now_, ready_);
+  for (const topology::shared_message& message : ready_) {
     mark_ = now_;
     core_->handle(from, message, now_, *this);
     const time_point after = options_.clock->now();
@@ -163,7 +167,7 @@ std::string role_engine::stats_json() const {
   return json_line(all);
 }
 
-void role_engine::send(const topology::address& to, topology::any_message m) { links_.send(to, std::move(m), now_); }
+void role_engine::send(const topology::address& to, topology::shared_message m) { links_.send(to, std::move(m), now_); }
 
 std::size_t role_engine::room(const topology::address& to) const { return links_.room(to); }
 

@@ -44,6 +44,8 @@ class role_engine final : private actors::outbox {
   role_engine(engine_options options, std::unique_ptr<actors::role_core> core);
 
   void start();
+  /// Before the first parcel of a mail. From then on the end of one message is the beginning of the next.
+  void begin_mail();
   void deliver(topology::parcel p, time_point arrived);
   /// After the last parcel of a mail: what the core can take now is granted once for all of them.
   void end_mail();
@@ -63,7 +65,7 @@ class role_engine final : private actors::outbox {
 
  private:
   // outbox, for the core's use during a call
-  void send(const topology::address& to, topology::any_message m) override;
+  void send(const topology::address& to, topology::shared_message m) override;
   [[nodiscard]] std::size_t room(const topology::address& to) const override;
   [[nodiscard]] std::size_t on_the_way(const topology::address& to) const override;
   void wake_after(duration delay) override;
@@ -78,6 +80,7 @@ class role_engine final : private actors::outbox {
   engine_options options_;
   std::unique_ptr<actors::role_core> core_;
   topology::link_table links_;
+  std::vector<topology::shared_message> ready_;   ///< of the parcel being delivered
   time_point started_;
   time_point now_;                       ///< of the event being handled; what cores are told
   time_point next_tick_;

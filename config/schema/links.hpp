@@ -9,7 +9,8 @@
 namespace freshet::config {
 
 struct link_settings {
-  std::uint32_t queue_limit = 256;
+  std::uint32_t queue_limit = 2048;
+  byte_count queue_bytes = byte_count(std::uint64_t{16} << 20U);
   milliseconds resend_after = milliseconds(500);
   std::uint32_t initial_credit = 4;
 
@@ -19,6 +20,9 @@ struct link_settings {
               "wait or shed.")
         .between(1, 65'536)
         .unit("messages");
+    s.setting("queue_bytes", &link_settings::queue_bytes,
+              "The same in bytes: a link that holds as much takes no further message. One larger message fits, alone.")
+        .between(byte_count(1), byte_count(std::uint64_t{64} << 30U));
     s.setting("resend_after", &link_settings::resend_after,
               "What was not acknowledged by then is sent again; doubled while nothing is heard.")
         .between(milliseconds(10), milliseconds(600'000));

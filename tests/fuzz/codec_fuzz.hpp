@@ -56,7 +56,7 @@ inline void fuzz_bundle(const std::uint8_t* data, std::size_t size) {
     return;
   }
   topology::bundle_writer again;
-  for (const auto& frames : *parcels) again.add(frames);
+  for (std::size_t i = 0; i < parcels->size(); ++i) again.add((*parcels)[i]);
   const auto second = topology::split_bundle(again.take(), {});
   FRESHET_ENSURE(second.ok(), second.err().text());
   FRESHET_ENSURE(*second == *parcels, "a bundle changed");

@@ -22,7 +22,7 @@ class fake_outbox final : public actors::outbox {
     topology::any_message message;
   };
 
-  void send(const topology::address& to, topology::any_message m) override {
+  void send(const topology::address& to, topology::shared_message m) override {
     if (topology::delivery_of(m) == topology::delivery::sequenced) {
       if (room(to) == 0) {
         ADD_FAILURE() << topology::name_of(m) << " sent to " << to.text() << " without room";
@@ -30,7 +30,7 @@ class fake_outbox final : public actors::outbox {
         --rooms_.emplace(to, default_room_).first->second;
       }
     }
-    messages.push_back({to, std::move(m)});
+    messages.push_back({to, *m});
   }
   [[nodiscard]] std::size_t room(const topology::address& to) const override {
     const auto it = rooms_.find(to);

@@ -145,7 +145,9 @@ class lossy_network {
         end.closed = false;
         break;
       case event::parcel:
-        for (const auto& [from, m] : end.links->receive(*e.cargo, now_)) judge(e.end, from, m);
+        given_.clear();
+        end.links->receive(*e.cargo, now_, given_);
+        for (const auto& m : given_) judge(e.end, e.cargo->head.from, m);
         break;
       case event::core:
         if (e.life != end.life) return;
@@ -255,6 +257,7 @@ class lossy_network {
   rng random_;
   plan plan_;
   std::vector<end_state> ends_;
+  std::vector<topology::shared_message> given_;   ///< to a core, of the parcel that arrives
   std::priority_queue<event> events_;
   std::uint64_t order_ = 0;
   time_point now_{};

@@ -107,7 +107,7 @@ TEST(plan, scales_teachers) {
 TEST(plan, refuses_what_only_a_start_takes_in_and_says_so) {
   const graph now = load_graph(cloud_with() + edge(1));
   const change_plan links = plan_change(now, load_graph("[links]\nqueue_limit = 17\n" + cloud_with() + edge(1)));
-  EXPECT_THAT(links.refusals, Contains(HasSubstr("links.queue_limit: 256 -> 17")));
+  EXPECT_THAT(links.refusals, Contains(HasSubstr("links.queue_limit: 2048 -> 17")));
   const change_plan moved = plan_change(
       now,
       load_graph(cloud_with("intake") +

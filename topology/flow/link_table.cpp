@@ -63,7 +63,11 @@ void link_table::seen(time_point now) { latest_ = std::max(latest_, now); }
 std::size_t link_table::room(const address& to) const {
   const auto at = links_.find(to);
   if (at == links_.end()) return can_open() ? settings_.queue_limit : 0;
-  return settings_.queue_limit - at->second.out.held();
+  return room(at->second);
+}
+
+std::size_t link_table::room(const link& l) const {
+  return l.out.held_bytes() >= settings_.queue_bytes ? 0 : settings_.queue_limit - l.out.held();
 }
 
 std::size_t link_table::held(const address& to) const {
@@ -93,23 +97,21 @@ void link_table::send(const address& to, shared_message m, time_point now) {
     case delivery::sequenced:
       break;
   }
-  FRESHET_ENSURE(room(to) > 0, "link_table::send: no room on the link to " + to.text() + " for " +
-                                   std::string(name_of(m)) + "; wait or shed by room()");
   link* l = open(to, now);
-  FRESHET_ENSURE(l != nullptr, "link_table::send: room without a link");
+  FRESHET_ENSURE(l != nullptr && room(*l) > 0, "link_table::send: no room on the link to " + to.text() + " for " +
+                                                   std::string(name_of(m)) + "; wait or shed by room()");
   l->sends = true;
   l->out.push(std::move(m));
 }
 
 // --- incoming -----------------------------------------------------------------------------------
 
-std::vector<std::pair<address, shared_message>> link_table::receive(parcel p, time_point now) {
+void link_table::receive(parcel p, time_point now, std::vector<shared_message>& core) {
   seen(now);
-  std::vector<std::pair<address, shared_message>> core;
   const envelope& head = p.head;
   const auto* hello = std::get_if<link_hello>(&*p.body);
   const bool sequenced = delivery_of(p.body) == delivery::sequenced;
-  if (head.life == epoch{}) return core;
+  if (head.life == epoch{}) return;
 
   const auto* ack = std::get_if<link_ack>(&*p.body);
 
@@ -122,33 +124,29 @@ std::vector<std::pair<address, shared_message>> link_table::receive(parcel p, ti
     if (ack == nullptr) l->out.notice_life(head.life);  // an ack may be the proof itself
   }
   if (hello != nullptr) {
-    if (l == nullptr || !asks) return core;
+    if (l == nullptr || !asks) return;
     if (hello->life != head.life) {
       ++l->refused;
     } else {
       l->in.hello(head.life, head.correlation);
     }
-    return core;
+    return;
   }
   if (ack != nullptr) {
-    if (l == nullptr || ack->sender_life != life_) return core;  // for one who is no more
+    if (l == nullptr || ack->sender_life != life_) return;  // for one who is no more
     if (ack->receiver_life != head.life || !l->out.acknowledge(*ack, head.correlation, now)) ++l->refused;
-    return core;
+    return;
   }
   if (!sequenced) {
-    core.emplace_back(head.from, std::move(p.body));
-    return core;
+    core.push_back(std::move(p.body));
+    return;
   }
-  if (l == nullptr) return core;  // the table is full of live peers; this one tries again
+  if (l == nullptr) return;  // the table is full of live peers; this one tries again
   if (head.to_life != life_) {
     l->announce = true;
-    return core;
+    return;
   }
-  std::vector<shared_message> ready;
-  l->in.accept(head.life, head.number, std::move(p.body), ready);
-  core.reserve(ready.size());
-  for (shared_message& m : ready) core.emplace_back(head.from, std::move(m));
-  return core;
+  l->in.accept(head.life, head.number, std::move(p.body), core);
 }
 
 void link_table::grant(const address& from, std::uint32_t capacity, time_point now) {

@@ -35,7 +35,8 @@ namespace freshet::topology {
 class link_table {
  public:
   struct options {
-    std::size_t queue_limit = 256;                           ///< unacknowledged + waiting sequenced messages of a link
+    std::size_t queue_limit = 2048;                          ///< unacknowledged + waiting sequenced messages of a link
+    std::size_t queue_bytes = std::size_t{16} << 20;         ///< a link that holds as much has no room left
     duration resend_after = std::chrono::milliseconds{500};  ///< doubles without progress, up to resend_cap
     duration resend_cap = std::chrono::seconds{5};
     duration hello_every = std::chrono::seconds{1};
@@ -48,7 +49,7 @@ class link_table {
   link_table(address self, epoch life) : link_table(std::move(self), life, options{}) {}
 
   // --- outgoing -------------------------------------------------------------------------------
-  /// How many more sequenced messages the link to `to` takes now.
+  /// How many more sequenced messages the link to `to` takes now. Asked before each: the bytes of one may use it all up.
   [[nodiscard]] std::size_t room(const address& to) const;
   /// Sequenced messages to `to` that are not acknowledged yet.
   [[nodiscard]] std::size_t held(const address& to) const;
@@ -56,10 +57,10 @@ class link_table {
   void send(const address& to, shared_message m, time_point now);
 
   // --- incoming -------------------------------------------------------------------------------
-  /// Messages for the core, in order. Handle them before the next take_outgoing(): that call
-  /// acknowledges them. At most as many sequenced ones as the last grant() (or, before it, the
+  /// Appends to `core` what it may be given now, in order, all of it from p.head.from. Handle it before the next
+  /// take_outgoing(): that call acknowledges it. At most as many sequenced ones as the last grant() (or, before it, the
   /// initial credit) allows; the rest is left to the sender to resend.
-  std::vector<std::pair<address, shared_message>> receive(parcel p, time_point now);
+  void receive(parcel p, time_point now, std::vector<shared_message>& core);
   /// The core's capacity for `from` now. Call it for every one of senders() whenever it may have
   /// changed: what receive() returned has used up as much of the former grant.
   void grant(const address& from, std::uint32_t capacity, time_point now);
@@ -90,6 +91,7 @@ class link_table {
     std::uint64_t refused = 0;
   };
 
+  [[nodiscard]] std::size_t room(const link& l) const;
   link* find(const address& peer);
   /// The link, made if need be; null when the table is full of live peers.
   link* open(const address& peer, time_point now);

@@ -1,5 +1,7 @@
 #include "topology/flow/outgoing_stream.hpp"
 
+#include "topology/message/message_bytes.hpp"
+
 #include <algorithm>
 
 namespace freshet::topology {
@@ -13,6 +15,12 @@ constexpr std::uint64_t number_limit = std::uint64_t{1} << 62;
 
 outgoing_stream::outgoing_stream(timing times, time_point now)
     : times_(times), backoff_(times.resend_after), hello_at_(now) {}
+
+void outgoing_stream::push(shared_message m) {
+  const std::size_t bytes = bytes_of(*m);
+  held_bytes_ += bytes;
+  queue_.push_back({std::move(m), bytes});
+}
 
 void outgoing_stream::notice_life(epoch life) {
   if (life == peer_life_ || !said_hello_) return;
@@ -51,7 +59,10 @@ bool outgoing_stream::acknowledge(const link_ack& ack, std::uint64_t echo, time_
 
   const auto progress = static_cast<std::size_t>(ack.received - base_);
   const bool was_closed = sent_ > 0 && !head_allowed();
-  queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(progress));
+  for (std::size_t i = 0; i < progress; ++i) {
+    held_bytes_ -= queue_.front().bytes;
+    queue_.pop_front();
+  }
   base_ = ack.received;
   sent_ -= progress;
   acknowledged_ += progress;
@@ -82,7 +93,7 @@ void outgoing_stream::emit(time_point now, bool peer_alive,
                            const std::function<void(std::uint64_t, const shared_message&)>& put) {
   if (!known() || !peer_alive) return;
   if (sent_ > 0 && head_allowed() && now >= resend_at_) {
-    put(base_ + 1, queue_.front());
+    put(base_ + 1, queue_.front().what);
     ++resends_;
     recover_until_ = std::max(recover_until_, base_ + sent_);
     front_sent_at_ = now;
@@ -95,7 +106,7 @@ void outgoing_stream::emit(time_point now, bool peer_alive,
       backoff_ = times_.resend_after;
       resend_at_ = now + backoff_;
     }
-    put(base_ + sent_ + 1, queue_[sent_]);
+    put(base_ + sent_ + 1, queue_[sent_].what);
     ++sent_;
   }
 }

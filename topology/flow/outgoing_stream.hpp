@@ -26,7 +26,7 @@ class outgoing_stream {
 
   outgoing_stream(timing times, time_point now);
 
-  void push(shared_message m) { queue_.push_back(std::move(m)); }
+  void push(shared_message m);
 
   /// A parcel of this life arrived from the peer. When we number for another life, ask soon.
   void notice_life(epoch life);
@@ -45,6 +45,8 @@ class outgoing_stream {
   [[nodiscard]] std::optional<time_point> due(time_point now, bool peer_alive) const;
 
   [[nodiscard]] std::size_t held() const { return queue_.size(); }
+  /// Of all that is held, in memory.
+  [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
   [[nodiscard]] std::size_t in_flight() const { return sent_; }
   /// At most so many go out with the next emit(), resent ones aside.
   [[nodiscard]] std::size_t sendable() const {
@@ -65,7 +67,12 @@ class outgoing_stream {
 
   // The numbering: queue_[i] has number base_ + 1 + i; the first sent_ of them are in flight.
   epoch peer_life_;
-  std::deque<shared_message> queue_;
+  struct waiting {
+    shared_message what;
+    std::size_t bytes;
+  };
+  std::deque<waiting> queue_;
+  std::size_t held_bytes_ = 0;
   std::uint64_t base_ = 0;  ///< acknowledged in this numbering
   std::size_t sent_ = 0;
   std::uint64_t limit_ = 0;  ///< highest number that the peer has credit for

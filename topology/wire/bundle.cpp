@@ -15,6 +15,7 @@ constexpr std::size_t word = sizeof(std::uint32_t);
 constexpr std::size_t head_bytes = mark.size() + word;
 constexpr std::size_t alignment = 8;
 constexpr std::size_t least_frames = 2;   // envelope and body
+constexpr std::size_t usual_frames = 3;   // and a tensor
 // Small parcels cost more here than on the wire: what one message may become is bounded before it is looked into.
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
 constexpr std::size_t most_parcels = 4096;
@@ -39,7 +40,7 @@ error cut(std::size_t number) { return {errc::truncated, "bundle: parcel " + std
 
 }  // namespace
 
-void bundle_writer::add(const std::vector<shared_bytes>& frames) {
+void bundle_writer::add(frame_range frames) {
   FRESHET_ENSURE(frames.size() >= least_frames, "bundle: a parcel has an envelope and a body");
   if (bytes_.empty()) {
     bytes_.assign(mark.begin(), mark.end());
@@ -61,7 +62,7 @@ shared_bytes bundle_writer::take() {
   return shared_bytes::of(std::exchange(bytes_, {}));
 }
 
-std::uint64_t bytes_in_bundle(const std::vector<shared_bytes>& frames) {
+std::uint64_t bytes_in_bundle(frame_range frames) {
   std::uint64_t sum = word * (1 + frames.size());
   for (const shared_bytes& f : frames) sum += f.bytes();
   return sum;
@@ -76,7 +77,7 @@ std::vector<std::uint64_t> shares_of(std::uint64_t wire_bytes, std::vector<std::
 
 bool is_bundle(const shared_bytes& frame) { return frame.bytes() > 0 && frame.data()[0] == mark[0]; }
 
-result<std::vector<std::vector<shared_bytes>>> split_bundle(const shared_bytes& bundle, const wire_limits& limits) {
+result<bundled_parcels> split_bundle(const shared_bytes& bundle, const wire_limits& limits) {
   const std::size_t size = bundle.bytes();
   if (size < head_bytes) return error{errc::truncated, "bundle: " + std::to_string(size) + " bytes"};
   if (std::memcmp(bundle.data(), mark.data(), mark.size()) != 0) {
@@ -93,8 +94,8 @@ result<std::vector<std::vector<shared_bytes>>> split_bundle(const shared_bytes& 
   if (count > (size - head_bytes) / (word * (1 + least_frames))) {
     return error{errc::truncated, "bundle: " + std::to_string(count) + " parcels in " + std::to_string(size) + " bytes"};
   }
-  std::vector<std::vector<shared_bytes>> parcels;
-  parcels.reserve(count);
+  bundled_parcels parcels;
+  parcels.reserve(count, count * usual_frames);
   std::size_t at = head_bytes;
   std::size_t all_frames = 0;
   for (std::size_t n = 0; n < count; ++n) {
@@ -113,16 +114,14 @@ result<std::vector<std::vector<shared_bytes>>> split_bundle(const shared_bytes& 
     if (size - at < word * frames) return cut(n);
     const std::size_t lengths = at;
     at += word * frames;
-    std::vector<shared_bytes> parcel;
-    parcel.reserve(frames);
     for (std::size_t i = 0; i < frames; ++i) {
       const std::size_t length = word_at(bundle, lengths + word * i);
       at = aligned(at);
       if (at > size || size - at < length) return cut(n);
-      parcel.push_back(bundle.part(at, length));
+      parcels.add(bundle.part(at, length));
       at += length;
     }
-    parcels.push_back(std::move(parcel));
+    parcels.end_parcel();
   }
   if (at != size) return error{errc::corrupt, "bundle: " + std::to_string(size - at) + " bytes behind its last parcel"};
   return parcels;

@@ -30,16 +30,16 @@ result<void> read_whole(T& value, std::string_view what, byte_view bytes, field_
 }
 
 template <std::size_t I = 0>
-result<any_message> read_body(std::uint16_t type, byte_view bytes, const wire_limits& limits, tensor_source& tensors) {
+result<shared_message> read_body(std::uint16_t type, byte_view bytes, const wire_limits& limits, tensor_source& tensors) {
   if constexpr (I == std::variant_size_v<any_message>) {
     return error{errc::unsupported, "message type number " + std::to_string(type)};
   } else {
     using message = std::variant_alternative_t<I, any_message>;
     using traits = message_traits<message>;
     if (type != traits::number) return read_body<I + 1>(type, bytes, limits, tensors);
-    message m;
-    FRESHET_TRY(read_whole(m, traits::name, bytes, {limits.items, limits.text_bytes}, limits.depth, tensors));
-    return any_message{std::move(m)};
+    return shared_message::made<message>([&](message& m) {
+      return read_whole(m, traits::name, bytes, {limits.items, limits.text_bytes}, limits.depth, tensors);
+    });
   }
 }
 
@@ -82,7 +82,7 @@ result<std::vector<shared_bytes>> encode(const parcel& p, const wire_limits& lim
   const std::size_t body_size = bytes.size() - head_size;
   if (body_size > limits.body_bytes) return too_long(std::string(name_of(p.body)), body_size, limits.body_bytes);
 
-  const auto block = shared_bytes::of(bytes.take());
+  const auto block = std::move(bytes).take();
   std::vector<shared_bytes> frames = tensors.take();
   frames[0] = block.part(0, head_size);
   frames[1] = block.part(head_size, body_size);
@@ -98,7 +98,7 @@ result<envelope> decode_envelope(const shared_bytes& first, const wire_limits& l
   return head;
 }
 
-result<parcel> decode(const std::vector<shared_bytes>& frames, const wire_limits& limits) {
+result<parcel> decode(frame_range frames, const wire_limits& limits) {
   if (frames.size() < tensors_from) {
     return error{errc::truncated, std::to_string(frames.size()) + " frames; a parcel has an envelope and a body"};
   }
@@ -113,8 +113,8 @@ result<parcel> decode(const std::vector<shared_bytes>& frames, const wire_limits
   }
   FRESHET_TRY_ASSIGN(envelope head, decode_envelope(frames[0], limits));
   if (frames[1].bytes() > limits.body_bytes) return too_long("body", frames[1].bytes(), limits.body_bytes);
-  tensor_source tensors(frames.data() + tensors_from, frames.size() - tensors_from, limits.rank);
-  FRESHET_TRY_ASSIGN(any_message body, read_body(head.type, view(frames[1]), limits, tensors));
+  tensor_source tensors(frames.begin() + tensors_from, frames.size() - tensors_from, limits.rank);
+  FRESHET_TRY_ASSIGN(shared_message body, read_body(head.type, view(frames[1]), limits, tensors));
   return parcel{std::move(head), std::move(body)};
 }
 

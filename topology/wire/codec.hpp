@@ -12,10 +12,28 @@
 #include "kernels/base/result.hpp"
 #include "topology/wire/parcel.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
 namespace freshet::topology {
+
+/// The frames of one parcel, where somebody else keeps them.
+class frame_range {
+ public:
+  frame_range(const std::vector<shared_bytes>& all) : frame_range(all.data(), all.size()) {}  // NOLINT: implicit by intent
+  frame_range(const shared_bytes* first, std::size_t count) : first_(first), count_(count) {}
+  [[nodiscard]] std::size_t size() const { return count_; }
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] const shared_bytes* begin() const { return first_; }
+  [[nodiscard]] const shared_bytes* end() const { return first_ + count_; }
+  const shared_bytes& operator[](std::size_t i) const { return first_[i]; }
+  friend bool operator==(frame_range a, frame_range b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+
+ private:
+  const shared_bytes* first_;
+  std::size_t count_;
+};
 
 /// What one parcel may claim. Checked before anything is allocated for the claim.
 struct wire_limits {
@@ -37,7 +55,7 @@ result<std::vector<shared_bytes>> encode(const parcel& p, const wire_limits& lim
 /// The parcel in these frames. Its tensors share the frames' memory, except where a frame is not
 /// aligned for its dtype (then they are copies). Errors: truncated, corrupt, too_large,
 /// shape_mismatch, and unsupported for another protocol or an unknown type number.
-result<parcel> decode(const std::vector<shared_bytes>& frames, const wire_limits& limits = {});
+result<parcel> decode(frame_range frames, const wire_limits& limits = {});
 
 /// Frame 0 alone, for routing without a look at the body.
 result<envelope> decode_envelope(const shared_bytes& first, const wire_limits& limits = {});

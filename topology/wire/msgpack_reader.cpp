@@ -139,14 +139,14 @@ result<std::int64_t> msgpack_reader::any_signed() {
   return unexpected(t, "an integer");
 }
 
-result<bool> msgpack_reader::boolean() {
+result<bool> msgpack_reader::any_boolean() {
   FRESHET_TRY_ASSIGN(const std::uint8_t t, tag());
   if (t == tags::yes) return true;
   if (t == tags::no) return false;
   return unexpected(t, "true or false");
 }
 
-result<float> msgpack_reader::f32() {
+result<float> msgpack_reader::any_f32() {
   FRESHET_TRY_ASSIGN(const std::uint8_t t, tag());
   if (t != tags::float32) return unexpected(t, "a 32-bit float");
   FRESHET_TRY_ASSIGN(const std::uint64_t raw, big_endian(4));
@@ -178,7 +178,7 @@ result<std::string_view> msgpack_reader::any_text(std::size_t limit_bytes) {
   return std::string_view(reinterpret_cast<const char*>(raw.data), raw.size);
 }
 
-result<byte_view> msgpack_reader::binary(std::size_t limit_bytes) {
+result<byte_view> msgpack_reader::any_binary(std::size_t limit_bytes) {
   FRESHET_TRY_ASSIGN(const std::uint8_t t, tag());
   if (!within(t, tags::bin8, tags::bin32)) return unexpected(t, "binary");
   FRESHET_TRY_ASSIGN(const std::uint64_t bytes, big_endian(width(t, tags::bin8)));

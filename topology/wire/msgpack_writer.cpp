@@ -36,17 +36,23 @@ std::uint32_t length(std::size_t n) {
 
 }  // namespace
 
-void msgpack_writer::array(std::size_t elements) {
+void msgpack_writer::grow(std::size_t more) {
+  const std::size_t room = 2 * (used_ + more);
+  const std::shared_ptr<std::uint8_t[]> larger(new std::uint8_t[room]);
+  std::memcpy(larger.get(), bytes_, used_);
+  owner_ = larger;
+  bytes_ = larger.get();
+  room_ = room;
+}
+
+void msgpack_writer::long_array(std::size_t elements) {
   pack(*this, [&](auto& p) { p.pack_array(length(elements)); });
 }
-void msgpack_writer::unsigned_integer(std::uint64_t value) {
+void msgpack_writer::long_unsigned(std::uint64_t value) {
   pack(*this, [&](auto& p) { p.pack_uint64(value); });
 }
-void msgpack_writer::signed_integer(std::int64_t value) {
+void msgpack_writer::long_signed(std::int64_t value) {
   pack(*this, [&](auto& p) { p.pack_int64(value); });
-}
-void msgpack_writer::boolean(bool value) {
-  pack(*this, [&](auto& p) { value ? p.pack_true() : p.pack_false(); });
 }
 // Not pack_float and pack_double: msgpack-cxx writes whole numbers as integers, which loses the
 // sign of -0.0 and the type of the field.
@@ -60,7 +66,7 @@ void msgpack_writer::f64(double value) {
   std::memcpy(&bits, &value, sizeof bits);
   append_big_endian(*this, 0xcb, bits);
 }
-void msgpack_writer::text(std::string_view value) {
+void msgpack_writer::long_text(std::string_view value) {
   pack(*this, [&](auto& p) {
     p.pack_str(length(value.size()));
     p.pack_str_body(value.data(), length(value.size()));
@@ -71,9 +77,6 @@ void msgpack_writer::binary(const void* data, std::size_t size) {
     p.pack_bin(length(size));
     if (size > 0) p.pack_bin_body(static_cast<const char*>(data), length(size));
   });
-}
-void msgpack_writer::nil() {
-  pack(*this, [](auto& p) { p.pack_nil(); });
 }
 
 }  // namespace freshet::topology

@@ -182,7 +182,8 @@ TEST_F(hostile_peer, an_unknown_type_is_answered_and_not_held_against_its_sender
     if (topology::is_bundle(got->frames.front())) {
       auto split = topology::split_bundle(got->frames.front());
       ASSERT_TRUE(split.ok()) << split.err().text();
-      parcels = std::move(split).value();
+      parcels.clear();
+      for (std::size_t i = 0; i < split->size(); ++i) parcels.emplace_back((*split)[i].begin(), (*split)[i].end());
     }
     for (const auto& parcel : parcels) {
       auto answer = topology::decode(parcel);

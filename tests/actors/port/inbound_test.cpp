@@ -88,12 +88,12 @@ TEST_F(way_in, a_long_round_is_cut_into_mails) {
   std::vector<mail> mails;
   in->register_role("a", box(mails));
   std::vector<std::uint64_t> sent, got;
-  for (std::uint64_t n = 1; n <= 100; ++n) {
+  for (std::uint64_t n = 1; n <= 300; ++n) {
     come("a", n);
     sent.push_back(n);
   }
   in->hand_over({});
-  EXPECT_EQ(mails.size(), 4U);  // of at most 32
+  EXPECT_EQ(mails.size(), 3U);  // of at most 128
   for (const mail& m : mails) got.insert(got.end(), m.numbers.begin(), m.numbers.end());
   EXPECT_EQ(got, sent);
 }

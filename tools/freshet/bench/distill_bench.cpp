@@ -36,9 +36,9 @@ const topology::address deployer{"bench", "deployer"};
 /// Keeps what a core sends, and the first complaint.
 class collecting_outbox final : public actors::outbox {
  public:
-  void send(const topology::address& to, topology::any_message m) override {
+  void send(const topology::address& to, topology::shared_message m) override {
     if (to == deployer || to == intake) return;
-    sent.push_back(std::move(m));
+    sent.push_back(*m);
   }
   [[nodiscard]] std::size_t room(const topology::address&) const override { return 64; }
   [[nodiscard]] std::size_t on_the_way(const topology::address&) const override { return 0; }

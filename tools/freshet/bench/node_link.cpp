@@ -107,7 +107,7 @@ class source_role final : public bench_role {
     out.send(sink, message_);
   }
 
-  topology::uts_batch message_;
+  const topology::shared_message message_;   ///< ready made, like the frames of the bare link; encoded for each sending
 };
 
 class sink_role final : public bench_role {
