@@ -1,6 +1,5 @@
 // The one program of Freshet: daemon, console and tools, by command.
 #include <dlfcn.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "config/suggest.hpp"
 #include "tools/freshet/commands/commands.hpp"
 #include "tools/freshet/exit_codes.hpp"
+#include "tools/freshet/service/freed_memory.hpp"
 
 namespace {
 
@@ -64,17 +64,6 @@ void set_up_numeric_libraries(char** argv) {
   if (core != nullptr) ::setenv("OPENBLAS_CORETYPE", core, 0);
   ::execv("/proc/self/exe", argv);
   // Without /proc the program runs all the same, only slower.
-}
-
-/// Tensors come and go by the megabyte with every step. Returned to the system each time, they cost a
-/// seventh of the training in page faults (perf); kept, they are reused.
-void keep_freed_memory() {
-#ifdef M_TRIM_THRESHOLD
-  constexpr int mebibyte = 1 << 20;
-  ::mallopt(M_MMAP_THRESHOLD, 32 * mebibyte);
-  ::mallopt(M_TRIM_THRESHOLD, 256 * mebibyte);
-  ::mallopt(M_TOP_PAD, 8 * mebibyte);
-#endif
 }
 
 }  // namespace
