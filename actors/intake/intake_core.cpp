@@ -305,7 +305,8 @@ class intake_core final : public role_core {
     }
     std::vector<std::uint64_t> learned;
     for (const std::uint64_t lease : done.leases) {
-      const auto work = end_lease(lease);
+      teachers_.take_back(lease);
+      const auto work = leases_.confirm(lease, now);
       if (!work) {
         ++count_.leases_unknown;  // confirmed before: it had been sent twice
         continue;
@@ -317,7 +318,7 @@ class intake_core final : public role_core {
     if (done.journal == journal_.id()) {
       for (const std::uint64_t entry : done.entries) {
         if (held_.count(entry) == 0) continue;
-        if (const auto lease = leases_.lease_of(entry)) end_lease(*lease);
+        if (const auto lease = leases_.lease_of(entry)) drop_lease(*lease);
         learned.push_back(entry);
       }
     }
@@ -360,13 +361,13 @@ class intake_core final : public role_core {
     return true;
   }
 
-  std::optional<leased_work> end_lease(std::uint64_t lease) {
+  std::optional<leased_work> drop_lease(std::uint64_t lease) {
     teachers_.take_back(lease);
-    return leases_.confirm(lease);
+    return leases_.drop(lease);
   }
 
   void give_up(std::uint64_t lease) {
-    const auto work = end_lease(lease);
+    const auto work = drop_lease(lease);
     if (work && work->entry) let_go(*work->entry);
   }
 

@@ -4,14 +4,31 @@
 #include <utility>
 
 namespace freshet::actors {
+namespace {
+
+constexpr std::int64_t longest_wait = 16;   // times the first one
+constexpr std::int64_t forgets = 8;         // a share of 1/8 of the longest lease, with each that is confirmed
+
+}  // namespace
 
 std::uint64_t lease_book::open(leased_work work, time_point now) {
   const std::uint64_t lease = next_++;
-  out_.emplace(lease, lease_state{std::move(work), now + timeout_});
+  out_.emplace(lease, lease_state{std::move(work), now, now + wait(0)});
   return lease;
 }
 
-std::optional<leased_work> lease_book::confirm(std::uint64_t lease) {
+duration lease_book::wait(unsigned renewals) const {
+  return std::min(std::max(timeout_, 2 * taken_) * (std::int64_t{1} << renewals), timeout_ * longest_wait);
+}
+
+std::optional<leased_work> lease_book::confirm(std::uint64_t lease, time_point now) {
+  // Since it was opened, however often it was sent since: whose answer this is nobody knows, and too long is no harm.
+  const auto it = out_.find(lease);
+  if (it != out_.end()) taken_ = std::max(now - it->second.opened, taken_ - taken_ / forgets);
+  return drop(lease);
+}
+
+std::optional<leased_work> lease_book::drop(std::uint64_t lease) {
   const auto it = out_.find(lease);
   if (it == out_.end()) return std::nullopt;
   leased_work done = std::move(it->second.work);
@@ -36,7 +53,7 @@ std::optional<std::uint64_t> lease_book::overdue(time_point now) const {
 void lease_book::renew(std::uint64_t lease, time_point now) {
   lease_state& state = out_.at(lease);
   state.renewals = std::min(state.renewals + 1, 4U);
-  state.deadline = now + timeout_ * (std::int64_t{1} << state.renewals);
+  state.deadline = now + wait(state.renewals);
 }
 
 std::optional<time_point> lease_book::next_deadline() const {

@@ -23,7 +23,8 @@ struct intake_settings {
         .between(1, 10'000'000)
         .unit("samples");
     s.setting("lease_timeout", &intake_settings::lease_timeout,
-              "Samples that a teacher has not labelled in this time are given out again.")
+              "Samples that a teacher has not labelled in this time are given out again; later where labels have taken "
+              "longer lately.")
         .between(milliseconds(100), milliseconds(24LL * 3600 * 1000));
     s.setting("state_dir", &intake_settings::state_dir,
               "Where the journal of accepted samples lies: on a local disk. Empty for a folder of its own below the "
