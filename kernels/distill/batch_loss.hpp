@@ -1,8 +1,8 @@
-// The distillation loss of a batch of labelled samples (AKD, arXiv 2312.16279, each term switchable), as a sum over
-// parts of the batch: a part's terms are divided by what those of the whole batch are, so losses and gradients of
-// the parts add up to the batch's, up to rounding, however it is cut. What samples of a batch share beside that is known
-// before any forward pass (batch_totals), with one exception: a decoder with `dynamic` rotary scaling that reads beyond
-// max_position_embeddings turns by the longest row that it reads at once, as the reference does.
+// The distillation loss of a batch of labelled samples (AKD, arXiv 2312.16279), as a sum over parts of it: each term is
+// divided by what the whole batch divides by (batch_totals, known before any forward pass), so parts add up to the batch's
+// loss and gradient, up to rounding. In a quantised student rounding may tip an activation over to its next 8-bit step:
+// thousandths of a gradient, as by the last bit of a weight. One thing more hangs on what is read at once: a decoder with
+// `dynamic` rotary scaling, beyond max_position_embeddings, turns by its longest row, as the reference does.
 #pragma once
 
 #include <ATen/core/Tensor.h>
