@@ -87,6 +87,7 @@ distill::learner_options learner_options_of(const config::distiller_settings& s)
   o.optimiser.weight_decay = s.weight_decay;
   o.optimiser.clip = s.clip;
   o.batch = s.batch;
+  o.micro_batch = s.micro_batch;
   o.mix.replay = s.replay_share;
   o.mix.source = s.source_replay_share;
   o.memory.recent = s.recent_window;

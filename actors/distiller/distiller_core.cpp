@@ -248,17 +248,19 @@ bool distiller_core::work(time_point now, outbox& out) {
       }
       const bool first = steps_left_ == options_.steps_per_refresh;
       const double done = 1.0 - static_cast<double>(steps_left_) / static_cast<double>(options_.steps_per_refresh);
-      const distill::step_report r = learner_.step(done);
-      out.spent_on("step", 1);
-      if (r.skipped) {
+      // A micro-batch a call. What comes in between and moves the student has the learner drop the step by itself.
+      const std::optional<distill::step_report> r = learner_.advance(done);
+      out.spent_on("step", r ? 1 : 0);
+      if (!r) return true;
+      if (r->skipped) {
         ++skipped_steps_;
       } else {
-        loss_ = r.loss;
-        agreement_ = r.agreement;
+        loss_ = r->loss;
+        agreement_ = r->agreement;
       }
       if (first) {
-        first_agreement_ = r.agreement;
-        if (options_.agreement_to_sleep > 0 && r.agreement >= options_.agreement_to_sleep) {
+        first_agreement_ = r->agreement;
+        if (options_.agreement_to_sleep > 0 && r->agreement >= options_.agreement_to_sleep) {
           ++slept_;
           fresh_ = 0;
           phase_ = phase::gathering;

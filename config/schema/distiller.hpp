@@ -60,6 +60,7 @@ struct distiller_settings {
   double beta1 = 0.9;
   double beta2 = 0.95;
   std::uint32_t batch = 48;
+  std::uint32_t micro_batch = 0;
   std::uint32_t steps_per_refresh = 12;
   std::uint32_t refresh_samples = 32;
   milliseconds refresh_interval = milliseconds(30'000);
@@ -99,6 +100,11 @@ struct distiller_settings {
     s.setting("beta2", &distiller_settings::beta2, "AdamW's memory of its square.").between(0.0, 0.99999);
     s.setting("batch", &distiller_settings::batch, "Samples a step, replayed ones included.")
         .between(1, 4096)
+        .unit("samples");
+    s.setting("micro_batch", &distiller_settings::micro_batch,
+              "Of those so many are computed at once, at most: memory grows with it, the result is the same. 0 takes the "
+              "whole batch at once; a student of half a billion parameters wants 1 or 2.")
+        .between(0, 4096)
         .unit("samples");
     s.setting("steps_per_refresh", &distiller_settings::steps_per_refresh, "Optimiser steps that make a version.")
         .between(1, 100'000)

@@ -7,74 +7,26 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <utility>
 
-#include "kernels/distill/losses.hpp"
-#include "kernels/distill/qa_batch.hpp"
+#include "kernels/distill/sample_batch.hpp"
 #include "kernels/distill/sample_check.hpp"
-#include "kernels/model/patches.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 
 namespace freshet::distill {
 namespace {
 
-/// Kept patches of several samples, padded to the longest.
-model::visual_input visual_of(const std::vector<sample_handle>& samples, const model::pixel_scaling& pixels) {
-  std::int64_t longest = 1;
-  bool ragged = false;
-  for (const auto& s : samples) {
-    const auto k = static_cast<std::int64_t>(s->positions.size());
-    ragged = ragged || (longest != 1 && k != longest);
-    longest = std::max(longest, k);
-  }
-  for (const auto& s : samples) ragged = ragged || static_cast<std::int64_t>(s->positions.size()) != longest;
-  const auto n = static_cast<std::int64_t>(samples.size());
-  const std::int64_t width = samples.front()->patches.shape().at(1);
-  at::Tensor bytes = at::zeros({n, longest, width}, at::kByte);
-  at::Tensor positions = at::zeros({n, longest}, at::kLong);
-  at::Tensor valid = at::zeros({n, longest}, at::kBool);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const labelled_sample& s = *samples[static_cast<std::size_t>(i)];
-    std::memcpy(bytes.data_ptr<std::uint8_t>() + i * longest * width, s.patches.data(), s.patches.bytes());
-    std::copy(s.positions.begin(), s.positions.end(), positions.data_ptr<std::int64_t>() + i * longest);
-    std::fill_n(valid.data_ptr<bool>() + i * longest, s.positions.size(), true);
-  }
-  model::visual_input in;
-  in.patches = model::normalise_patches(bytes, pixels);
-  in.positions = positions;
-  if (ragged) in.valid = valid;
-  return in;
-}
-
-/// Rows of several samples' [n_i, D] tensors, padded to [N, longest, D] beside their mask.
-std::pair<at::Tensor, at::Tensor> pad_rows(const std::vector<host_tensor>& parts) {
-  std::int64_t longest = 1;
-  for (const auto& p : parts) longest = std::max(longest, p.shape().at(0));
-  const std::int64_t width = parts.front().shape().at(1);
-  const auto n = static_cast<std::int64_t>(parts.size());
-  at::Tensor rows = at::zeros({n, longest, width});
-  at::Tensor valid = at::zeros({n, longest}, at::kBool);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const host_tensor& p = parts[static_cast<std::size_t>(i)];
-    std::memcpy(rows.data_ptr<float>() + i * longest * width, p.data(), p.bytes());
-    std::fill_n(valid.data_ptr<bool>() + i * longest, p.shape().at(0), true);
-  }
-  return {rows, valid};
-}
-
 /// The samples, each with the student's top k logits at its answer positions, unless it has some.
 std::vector<sample_handle> with_own_logits(const model::llava& student, const std::vector<sample_handle>& samples,
-                                           std::size_t top_k) {
+                                           std::size_t top_k, std::size_t at_once) {
   const at::NoGradGuard no_grad;
   const auto k = std::min<std::int64_t>(static_cast<std::int64_t>(top_k), student.config().text.vocab_size);
-  constexpr std::size_t at_once = 64;
   std::vector<sample_handle> out;
   for (std::size_t from = 0; from < samples.size(); from += at_once) {
     const std::vector<sample_handle> part(
         samples.begin() + static_cast<std::ptrdiff_t>(from),
         samples.begin() + static_cast<std::ptrdiff_t>(std::min(samples.size(), from + at_once)));
-    std::vector<std::vector<qa_block>> blocks;
-    for (const auto& s : part) blocks.push_back({{s->prompt, s->answer}});
-    const qa_batch batch = pack_batch(visual_of(part, student.config().vision->pixels), blocks);
+    const qa_batch batch = pack_samples(part, *student.config().vision);
     const at::Tensor logits = student.logits(label_hidden(student, student.visual_tokens(batch.visual), batch));
     const auto [log_probs, ids] = at::log_softmax(logits, -1).topk(k, -1);
     const at::Tensor rest = (1 - log_probs.exp().sum(-1)).clamp(0, 1).contiguous();
@@ -126,17 +78,17 @@ learner::learner(model::llava student, learner_options options, std::int64_t tea
   rng draw = rng(options_.seed).split("alignment");
   if (options_.visual_qkd > 0) {
     FRESHET_ENSURE(teacher_width > 0, "learner: QKD needs the teacher's width");
-    align_visual_weight_ = fresh_alignment(teacher_width, width, draw);
-    align_visual_bias_ = at::zeros({teacher_width}).set_requires_grad(true);
-    tensors.push_back(align_visual_weight_);
-    tensors.push_back(align_visual_bias_);
+    alignment_.visual_weight = fresh_alignment(teacher_width, width, draw);
+    alignment_.visual_bias = at::zeros({teacher_width}).set_requires_grad(true);
+    tensors.push_back(alignment_.visual_weight);
+    tensors.push_back(alignment_.visual_bias);
   }
   if (options_.hidden_qkd > 0) {
     FRESHET_ENSURE(teacher_width > 0, "learner: QKD needs the teacher's width");
-    align_hidden_weight_ = fresh_alignment(teacher_width, width, draw);
-    align_hidden_bias_ = at::zeros({teacher_width}).set_requires_grad(true);
-    tensors.push_back(align_hidden_weight_);
-    tensors.push_back(align_hidden_bias_);
+    alignment_.hidden_weight = fresh_alignment(teacher_width, width, draw);
+    alignment_.hidden_bias = at::zeros({teacher_width}).set_requires_grad(true);
+    tensors.push_back(alignment_.hidden_weight);
+    tensors.push_back(alignment_.hidden_bias);
   }
   optimiser_ = std::make_unique<adamw>(std::move(tensors), options_.optimiser);
 }
@@ -146,6 +98,7 @@ std::optional<replay::change> learner::add(sample_handle sample) {
     ++refused_;
     return std::nullopt;
   }
+  drop_step();
   return memory_.add(std::move(sample));
 }
 
@@ -154,6 +107,7 @@ result<bool> learner::restore_memory(std::vector<sample_handle> recent, std::vec
   for (const auto* pool : {&recent, &reservoir}) {
     for (const auto& s : *pool) FRESHET_TRY(check_sample(*s, student_.config(), teacher_width_));
   }
+  drop_step();
   return memory_.restore(std::move(recent), std::move(reservoir), at);
 }
 
@@ -162,7 +116,12 @@ void learner::set_source(std::vector<sample_handle> source, std::size_t top_k) {
   const auto good = std::remove_if(source.begin(), source.end(), unfit);
   refused_ += static_cast<std::uint64_t>(source.end() - good);
   source.erase(good, source.end());
-  if (top_k > 0) source = with_own_logits(student_, source, top_k);
+  drop_step();
+  // Without gradients there is room for more than in a step, unless steps have little room.
+  constexpr std::size_t usual = 64;
+  const bool cut = options_.micro_batch > 0 && options_.micro_batch < options_.batch;
+  const std::size_t at_once = cut ? std::min(options_.micro_batch, usual) : usual;
+  if (top_k > 0) source = with_own_logits(student_, source, top_k, at_once);
   memory_.set_source(std::move(source));
 }
 
@@ -184,95 +143,63 @@ at::Tensor learner::anchor_loss() const {
   return sum;
 }
 
-step_report learner::step(double progress) {
+void learner::begin_step() {
   FRESHET_ENSURE(!memory_.empty(), "learner: no sample to learn from");
-  const std::vector<sample_handle> samples = memory_.draw(options_.batch, options_.mix);
-  std::vector<std::vector<qa_block>> blocks;
-  std::vector<float> weights;
-  std::vector<std::int64_t> ids;
-  std::vector<float> log_probs;
-  std::vector<float> rest;
-  std::vector<float> kd_weights;
-  std::size_t kept_logits = 0;
-  for (const auto& s : samples) {
-    if (!s->rest_mass.empty()) kept_logits = std::max(kept_logits, s->topk_ids.size() / s->rest_mass.size());
-  }
-  for (const auto& s : samples) {
-    blocks.push_back({{s->prompt, s->answer}});
-    const bool has_logits = !s->rest_mass.empty() && s->topk_ids.size() / s->rest_mass.size() == kept_logits;
-    for (std::size_t a = 0; a < s->answer.size(); ++a) {
-      weights.push_back(s->weight);
-      kd_weights.push_back(has_logits ? s->weight : 0);
-      for (std::size_t i = 0; i < kept_logits; ++i) {
-        ids.push_back(has_logits ? s->topk_ids[a * kept_logits + i] : static_cast<std::int32_t>(i));
-        log_probs.push_back(has_logits ? s->topk_log_probs[a * kept_logits + i] : -1.0F);
-      }
-      rest.push_back(has_logits ? s->rest_mass[a] : 0.5F);
-    }
-  }
-  const qa_batch batch = pack_batch(visual_of(samples, student_.config().vision->pixels), blocks);
-  const at::Tensor visual = student_.visual_tokens(batch.visual);
-  const at::Tensor hidden = label_hidden(student_, visual, batch);
-  const at::Tensor logits = student_.logits(hidden);
+  unfinished_step fresh;
+  const auto before = memory_.where().draws;
+  fresh.batch = memory_.draw(options_.batch, options_.mix);
+  fresh.draws_after = memory_.where().draws;
+  memory_.resume_draws(before);
+  fresh.totals = totals_of(fresh.batch, options_);
+  under_way_ = std::move(fresh);
+}
 
-  at::Tensor loss = at::zeros({});
-  if (options_.pseudo_label > 0) {
-    loss = loss + options_.pseudo_label * weighted_cross_entropy(logits, batch.labels, at::tensor(weights));
-  }
-  if (options_.logit_kd > 0 && kept_logits > 0) {
-    const auto k = static_cast<std::int64_t>(kept_logits);
-    loss = loss + options_.logit_kd * topk_distillation(logits, at::tensor(ids, at::kLong).reshape({-1, k}),
-                                                        at::tensor(log_probs).reshape({-1, k}), at::tensor(rest),
-                                                        at::tensor(kd_weights), options_.temperature);
-  }
-  // Feature terms: over the samples whose teacher features came along.
-  std::vector<std::int64_t> with_visual;
-  std::vector<host_tensor> teacher_visual;
-  std::vector<std::int64_t> with_hidden;
-  std::vector<host_tensor> teacher_hidden;
-  std::int64_t first_label = 0;
-  std::vector<at::Tensor> student_hidden;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const auto answers = static_cast<std::int64_t>(samples[i]->answer.size());
-    if (options_.visual_qkd > 0 && !samples[i]->teacher_visual.empty()) {
-      with_visual.push_back(static_cast<std::int64_t>(i));
-      teacher_visual.push_back(samples[i]->teacher_visual);
-    }
-    if (options_.hidden_qkd > 0 && !samples[i]->teacher_hidden.empty()) {
-      teacher_hidden.push_back(samples[i]->teacher_hidden);
-      student_hidden.push_back(hidden.narrow(0, first_label, answers));
-    }
-    first_label += answers;
-  }
-  if (!with_visual.empty()) {
-    const auto [target, valid] = pad_rows(teacher_visual);
-    const at::Tensor mine = at::linear(visual.index_select(0, at::tensor(with_visual, at::kLong)), align_visual_weight_,
-                                       align_visual_bias_)
-                                .narrow(1, 0, target.size(1));
-    loss = loss + options_.visual_qkd * qkd(mine, target, valid);
-  }
-  if (!teacher_hidden.empty()) {
-    const auto [target, valid] = pad_rows(teacher_hidden);
-    std::vector<at::Tensor> padded;
-    for (const at::Tensor& h : student_hidden) {
-      padded.push_back(at::constant_pad_nd(h, {0, 0, 0, target.size(1) - h.size(0)}));
-    }
-    loss = loss + options_.hidden_qkd *
-                      qkd(at::linear(at::stack(padded), align_hidden_weight_, align_hidden_bias_), target, valid);
-  }
-  if (options_.anchor != anchor_kind::none && options_.anchor_weight > 0) {
-    loss = loss + options_.anchor_weight * anchor_loss();
-  }
+void learner::drop_step() {
+  if (!under_way_) return;
+  optimiser_->clear_gradients();
+  under_way_.reset();
+}
 
-  step_report report;
-  report.loss = loss.item<double>();
-  report.agreement = logits.detach().argmax(-1).eq(batch.labels).to(at::kFloat).mean().item<double>();
+std::optional<step_report> learner::advance(double progress) {
+  if (!under_way_) begin_step();
+  unfinished_step& now = *under_way_;
+  const std::size_t left = now.batch.size() - now.computed;
+  const std::size_t count = options_.micro_batch > 0 ? std::min(options_.micro_batch, left) : left;
+  const auto first = now.batch.begin() + static_cast<std::ptrdiff_t>(now.computed);
+  part_loss part = loss_of(student_, alignment_, options_, {first, first + static_cast<std::ptrdiff_t>(count)}, now.totals);
+  // Of no sample, so once a step.
+  const bool anchored = options_.anchor != anchor_kind::none && options_.anchor_weight > 0;
+  if (anchored && now.computed == 0) part.loss = part.loss + options_.anchor_weight * anchor_loss();
+  now.computed += count;
+  now.agreed += part.agreed;
+  now.loss += part.loss.item<double>();
+  if (!std::isfinite(now.loss)) return end_step(progress);
   // Without a term there is nothing to differentiate: no sample brought what the terms want.
-  if (!std::isfinite(report.loss) || !loss.requires_grad()) {
+  if (part.loss.requires_grad()) {
+    torch::autograd::backward({part.loss}, {});
+    now.has_gradient = true;
+  }
+  if (now.computed < now.batch.size()) return std::nullopt;
+  return end_step(progress);
+}
+
+step_report learner::step(double progress) {
+  for (;;) {
+    if (const auto report = advance(progress)) return *report;
+  }
+}
+
+step_report learner::end_step(double progress) {
+  const unfinished_step done = *std::exchange(under_way_, std::nullopt);
+  memory_.resume_draws(done.draws_after);
+  step_report report;
+  report.loss = done.loss;
+  report.agreement = static_cast<double>(done.agreed) / static_cast<double>(done.totals.positions);
+  if (!std::isfinite(report.loss) || !done.has_gradient) {
+    optimiser_->clear_gradients();
     report.skipped = true;
     return report;
   }
-  torch::autograd::backward({loss}, {});
   report.gradient_norm = optimiser_->step(learning_rate(progress));
   if (!std::isfinite(report.gradient_norm)) {
     report.skipped = true;
@@ -284,6 +211,12 @@ step_report learner::step(double progress) {
     }
   }
   return report;
+}
+
+result<void> learner::write(const host_tensor& values) {
+  FRESHET_TRY(trainable_.write(values));
+  drop_step();
+  return {};
 }
 
 host_tensor learner::importance() const {
@@ -299,13 +232,13 @@ host_tensor learner::importance() const {
 
 std::vector<std::pair<std::string, at::Tensor>> learner::companions() const {
   std::vector<std::pair<std::string, at::Tensor>> out;
-  if (align_visual_weight_.defined()) {
-    out.emplace_back("alignment.visual.weight", align_visual_weight_);
-    out.emplace_back("alignment.visual.bias", align_visual_bias_);
+  if (alignment_.visual_weight.defined()) {
+    out.emplace_back("alignment.visual.weight", alignment_.visual_weight);
+    out.emplace_back("alignment.visual.bias", alignment_.visual_bias);
   }
-  if (align_hidden_weight_.defined()) {
-    out.emplace_back("alignment.hidden.weight", align_hidden_weight_);
-    out.emplace_back("alignment.hidden.bias", align_hidden_bias_);
+  if (alignment_.hidden_weight.defined()) {
+    out.emplace_back("alignment.hidden.weight", alignment_.hidden_weight);
+    out.emplace_back("alignment.hidden.bias", alignment_.hidden_bias);
   }
   for (std::size_t i = 0; i < ema_.size(); ++i) out.emplace_back("anchor.ema." + std::to_string(i), ema_[i]);
   return out;
@@ -353,6 +286,7 @@ result<void> learner::restore_optimiser(const std::vector<std::pair<std::string,
     FRESHET_TRY_ASSIGN(at::Tensor restored, like(item.first, item.second));
     beside.push_back(std::move(restored));
   }
+  drop_step();
   optimiser_->restore(std::move(s));
   std::size_t i = 0;
   for (const auto& item : companions()) item.second.detach().copy_(beside[i++]);

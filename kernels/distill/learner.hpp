@@ -1,11 +1,12 @@
 // The student's mirror in the cloud and how it learns: AKD (arXiv 2312.16279) with each term
-// switchable, logit distillation, replay, anchors. One step is one call, so that its owner can look
-// up in between.
+// switchable, logit distillation, replay, anchors. A step over a batch is computed in parts (micro-batches, gradient
+// accumulation); a part is one call, so that its owner can look up in between.
 // Ownership: a learner owns its student and optimiser. Thread contract: one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "kernels/base/host_tensor.hpp"
 #include "kernels/base/rng.hpp"
 #include "kernels/distill/adamw.hpp"
+#include "kernels/distill/batch_loss.hpp"
 #include "kernels/distill/replay.hpp"
 #include "kernels/model/llava.hpp"
 #include "kernels/model/trainable_set.hpp"
@@ -27,12 +29,7 @@ enum class anchor_kind : std::uint8_t {
   ema,   ///< pulls toward an exponential mean of the student itself
 };
 
-struct learner_options {
-  double pseudo_label = 1;       ///< weight of CE with the teacher's answers
-  double visual_qkd = 0;         ///< weight of QKD on visual tokens after the projector
-  double hidden_qkd = 0;         ///< weight of QKD on final hidden states at answer positions
-  double logit_kd = 1;           ///< weight of top-k logit distillation
-  double temperature = 2;        ///< of logit distillation
+struct learner_options : loss_weights {
   anchor_kind anchor = anchor_kind::none;
   double anchor_weight = 0;
   double ema_decay = 0.99;
@@ -41,6 +38,9 @@ struct learner_options {
   std::int64_t warm_up_steps = 10;
   adamw_options optimiser;
   std::size_t batch = 32;
+  /// Samples computed at once, at most: what memory a step takes. 0 = the whole batch. The step is the same up to
+  /// rounding (batch_loss.hpp), and bit for bit where the batch fits in one.
+  std::size_t micro_batch = 0;
   batch_mix mix;
   replay_options memory;
   std::uint64_t seed = 1;
@@ -50,7 +50,9 @@ struct step_report {
   double loss = 0;
   double gradient_norm = 0;
   double agreement = 0;  ///< share of answer positions where the student already says what the teacher says
-  bool skipped = false;  ///< no term applied, or loss or gradient were not finite; nothing was changed
+  /// No term applied, or loss or gradient were not finite; nothing was changed. Where the loss is not finite what is
+  /// left of the batch is not read, and agrees in nothing.
+  bool skipped = false;
 };
 
 class learner {
@@ -70,14 +72,19 @@ class learner {
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
   [[nodiscard]] const replay& memory() const { return memory_; }
 
-  /// One optimiser step on a drawn batch. There must be samples (broken invariant). `progress` in
-  /// [0, 1] says how far the refresh is; the learning rate falls along it.
+  /// Computes one more micro-batch of a step on a drawn batch, and with the last one takes the optimiser's step and
+  /// reports. There must be samples (broken invariant). `progress` in [0, 1] says how far the refresh is; the learning
+  /// rate falls along it.
+  /// Between two calls nothing that can be read here shows the step that is under way: not values, optimiser, marks of
+  /// the memory. Whoever changes one of them (write, restore_*, add, set_source) drops it, as if it had never begun.
+  std::optional<step_report> advance(double progress = 0);
+  /// All of a step, the rest of one that is under way.
   step_report step(double progress = 0);
   [[nodiscard]] std::int64_t steps() const { return optimiser_->current().steps; }
 
   /// The trainable values [N], what was learned so far.
   [[nodiscard]] host_tensor values() const { return trainable_.read(); }
-  result<void> write(const host_tensor& values) { return trainable_.write(values); }
+  result<void> write(const host_tensor& values);
   /// Running mean of squared gradients [N], zero before the first step: a diagonal Fisher estimate.
   [[nodiscard]] host_tensor importance() const;
   [[nodiscard]] const model::trainable_set& trainable() const { return trainable_; }
@@ -89,6 +96,19 @@ class learner {
   result<void> restore_optimiser(const std::vector<std::pair<std::string, host_tensor>>& saved);
 
  private:
+  /// A step of which some micro-batches are computed: their gradients are in the tensors, nothing else has changed.
+  struct unfinished_step {
+    std::vector<sample_handle> batch;
+    std::array<std::uint64_t, 4> draws_after{};  ///< of the memory, once the step has ended
+    batch_totals totals;
+    std::size_t computed = 0;   ///< samples
+    std::int64_t agreed = 0;    ///< answer positions
+    double loss = 0;
+    bool has_gradient = false;
+  };
+  void begin_step();
+  step_report end_step(double progress);
+  void drop_step();
   [[nodiscard]] double learning_rate(double progress) const;
   [[nodiscard]] at::Tensor anchor_loss() const;
   /// Tensors beside the trainable set that are saved with the optimiser.
@@ -99,9 +119,10 @@ class learner {
   std::int64_t teacher_width_;
   model::trainable_set trainable_;
   std::vector<at::Tensor> start_, ema_;
-  at::Tensor align_visual_weight_, align_visual_bias_, align_hidden_weight_, align_hidden_bias_;
+  alignment_layers alignment_;
   std::unique_ptr<adamw> optimiser_;
   replay memory_;
+  std::optional<unfinished_step> under_way_;
   std::uint64_t refused_ = 0;
 };
 

@@ -81,6 +81,8 @@ class replay {
   /// Draws without replacement within each pool as far as it reaches. Newer recent samples are no
   /// likelier than older ones.
   [[nodiscard]] std::vector<sample_handle> draw(std::size_t count, const batch_mix& mix);
+  /// Draws go on as they would have where where() said this; the samples stay.
+  void resume_draws(const std::array<std::uint64_t, 4>& draws) { draw_.resume(draws); }
 
  private:
   [[nodiscard]] std::vector<sample_handle> pick(const std::vector<sample_handle>& pool, std::size_t count);

@@ -65,6 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
               "f.toml:2:22: uplink_filter.scores: \"margni\" is no known scores; did you mean margin?"},
         wrong{"[distiller]\nlearning_rate = 1e-4\nfinal_learning_rate = 1e-3\n",
               "f.toml:3:1: distiller.final_learning_rate: 0.001 is above learning_rate = 1e-04; the rate only falls"},
+        wrong{"[distiller]\nmicro_batch = 4097\n",
+              "f.toml:2:15: distiller.micro_batch: 4097 is out of bounds; it must be from 0 to 4096"},
         wrong{"[distiller]\nreplay_share = 0.9\n",
               "f.toml:2:1: distiller.replay_share: 0.9 and source_replay_share = 0.4 together exceed 1; what is left "
               "of 1 is the share of new samples"},
