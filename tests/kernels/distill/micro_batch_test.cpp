@@ -172,7 +172,10 @@ TEST(micro_batch, what_is_not_finite_in_one_skips_the_step_and_leaves_no_gradien
     learner l(tiny_student(), options, varied_teacher_width);
     for (std::uint64_t i = 0; i < 4; ++i) {
       auto s = varied_sample(i);
-      if (bad && i == 1) s->teacher_hidden = host_tensor::of(std::vector<float>(s->teacher_hidden.items(), 1e30F), s->teacher_hidden.shape());
+      if (bad && i == 1) {
+        std::vector<float> huge(s->teacher_hidden.items(), 1e30F);  // its square is not finite
+        s->teacher_hidden = host_tensor::of(std::move(huge), s->teacher_hidden.shape());
+      }
       EXPECT_TRUE(l.add(s));
     }
     return l;

@@ -20,8 +20,9 @@ inline host_tensor normal_rows(rng& draw, std::size_t rows) {
   return host_tensor::of(std::move(values), {static_cast<std::int64_t>(rows), varied_teacher_width});
 }
 
-/// The i-th: every third without logits, some with fewer of them; every second without visual features of the teacher, every
-/// fourth without hidden ones. None of these is one whose gradient moves by 2e-5 when a weight moves by its last bit; there are such.
+/// The i-th: every third without logits, some with fewer of them; every second without visual features of the teacher,
+/// every fourth without hidden ones. None of these is one whose gradient moves by 2e-5 when a weight moves by its last
+/// bit; other seeds have such.
 inline std::shared_ptr<labelled_sample> varied_sample(std::uint64_t i, std::uint64_t seed = 4) {
   rng draw = rng(seed).split(i);
   auto s = std::make_shared<labelled_sample>();
