@@ -12,6 +12,10 @@
 #include "kernels/quant/adapter.hpp"
 #include "kernels/quant/product.hpp"
 
+#if !defined(_OPENMP)
+#error "at::parallel_for, a header, runs on one thread where it is compiled without OpenMP"
+#endif
+
 namespace freshet::model {
 namespace {
 

@@ -1,6 +1,7 @@
 #include "kernels/uncertainty/feature_energy.hpp"
 
 #include "kernels/base/check.hpp"
+#include "kernels/uncertainty/fetch.hpp"
 
 namespace freshet::uncertainty {
 namespace {
@@ -13,6 +14,8 @@ FRESHET_INLINE void energy_body(const float* features, std::size_t rows, std::si
     lanes<B> odd = even;
     std::size_t i = 0;
     for (; i + 2 * lane_count <= width; i += 2 * lane_count) {
+      fetch(features, r * width + i, stretch);
+      fetch(features, r * width + i + lane_count, stretch);
       const lanes<B> x = lanes<B>::load(row + i);
       const lanes<B> y = lanes<B>::load(row + i + lane_count);
       even += x * x;

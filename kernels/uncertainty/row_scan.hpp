@@ -2,6 +2,7 @@
 // Included by .cpp files of this folder only.
 #pragma once
 
+#include "kernels/uncertainty/fetch.hpp"
 #include "kernels/uncertainty/lanes.hpp"
 
 #include <limits>
@@ -11,11 +12,8 @@ namespace freshet::uncertainty {
 inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
 
 /// Called for each vector of a row while arithmetic is the limit: by the time that the next row's
-/// maximum is sought, which is as fast as memory, it is in the cache. (An address past the last row
-/// is allowed: a prefetch touches nothing.)
-FRESHET_INLINE void fetch_next_row(const float* at, std::size_t width) noexcept {
-  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(at) + width * sizeof(float)));
-}
+/// maximum is sought, which is as fast as memory, it is in the cache.
+FRESHET_INLINE void fetch_next_row(const float* row, std::size_t i, std::size_t width) noexcept { fetch(row, i, width); }
 
 /// Largest value of row [width], width > 0.
 template <std::size_t B>
@@ -42,7 +40,7 @@ FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float m
   lanes<B> below = zero;  // exact: a lane counts to 2^24
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
-    fetch_next_row(row + i, width);
+    fetch_next_row(row, i, width);
     const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
     others += where_negative(d, exponential(d));
     below += where_negative(d, one);
