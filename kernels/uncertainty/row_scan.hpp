@@ -11,16 +11,21 @@ namespace freshet::uncertainty {
 
 inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
 
-/// Called for each vector of a row while arithmetic is the limit: by the time that the next row's
-/// maximum is sought, which is as fast as memory, it is in the cache.
-FRESHET_INLINE void fetch_next_row(const float* row, std::size_t i, std::size_t width) noexcept { fetch(row, i, width); }
+/// Called for each vector of a row, in the first of its two scans and in the second: together they fetch the next row,
+/// which is in the cache when it is its turn.
+FRESHET_INLINE void fetch_half_of_next_row(const float* row, std::size_t i, std::size_t width, bool second) noexcept {
+  if (i % (2 * lane_count) == 0) fetch(row, (second ? width / 2 : 0) + i / 2, width);
+}
 
 /// Largest value of row [width], width > 0.
 template <std::size_t B>
 FRESHET_INLINE float row_max(const float* row, std::size_t width) {
   lanes<B> best = lanes<B>::all(lowest_logit);
   std::size_t i = 0;
-  for (; i + lane_count <= width; i += lane_count) best = max_of(best, lanes<B>::load(row + i));
+  for (; i + lane_count <= width; i += lane_count) {
+    fetch_half_of_next_row(row, i, width, false);
+    best = max_of(best, lanes<B>::load(row + i));
+  }
   if (i < width) best = max_of(best, lanes<B>::load_tail(row + i, width - i, lowest_logit));
   return largest_of(best);
 }
@@ -40,7 +45,7 @@ FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float m
   lanes<B> below = zero;  // exact: a lane counts to 2^24
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
-    fetch_next_row(row, i, width);
+    fetch_half_of_next_row(row, i, width, true);
     const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
     others += where_negative(d, exponential(d));
     below += where_negative(d, one);
