@@ -21,7 +21,10 @@ mount -t tmpfs tmpfs $base/over
 mkdir $base/over/upper $base/over/work
 mount -t overlay overlay -o lowerdir=/,upperdir=$base/over/upper,workdir=$base/over/work $root
 mount -t proc proc $root/proc
-mount -t sysfs sysfs $root/sys
+# Settings of the kernel are the machine's, not the root's: read only, and what would change them is not started.
+mount --bind $root/proc/sys $root/proc/sys
+mount -o remount,bind,ro $root/proc/sys
+mount -t sysfs -o ro sysfs $root/sys
 mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
 mount -t tmpfs tmpfs $root/dev
 for name in %s; do touch $root/dev/$name; mount --bind /dev/$name $root/dev/$name; done
