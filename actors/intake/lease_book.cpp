@@ -24,7 +24,7 @@ duration lease_book::wait(unsigned renewals) const {
 std::optional<leased_work> lease_book::confirm(std::uint64_t lease, time_point now) {
   // Since it was opened, however often it was sent since: whose answer this is nobody knows, and too long is no harm.
   const auto it = out_.find(lease);
-  if (it != out_.end()) taken_ = std::max(now - it->second.opened, taken_ - taken_ / forgets);
+  if (it != out_.end()) taken_ = std::min(std::max(now - it->second.opened, taken_ - taken_ / forgets), timeout_ * longest_wait / 2);
   return drop(lease);
 }
 

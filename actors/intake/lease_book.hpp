@@ -1,7 +1,7 @@
 // Leases that are out: accepted work that was handed to the teacher and is not confirmed yet. A
 // lease that stays unconfirmed is due again under its own number, each time after a longer wait,
 // for as long as it takes: what was accepted is never given up. How long a lease takes is learned from those that are
-// confirmed, so that a teacher of billions of parameters is not given the same work twice. Owned by one intake core.
+// confirmed, so that a teacher of billions of parameters is not given the same work again and again. Owned by one intake core.
 #pragma once
 
 #include "kernels/base/clock.hpp"

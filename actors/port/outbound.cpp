@@ -202,12 +202,16 @@ void outbound::enqueue(const std::string& node, send_queue& queue, outgoing mess
   });
 }
 
-void outbound::send_waiting() {
+void outbound::send_to_configured() {
   for (auto& [node, peer] : configured_) {
     if (peer.queue.empty()) continue;
     if (peer.socket) drain(node, peer.queue, *peer.socket, nullptr);
     show_depth(node, peer.queue);
   }
+}
+
+void outbound::send_waiting() {
+  send_to_configured();
   for (auto i = waiting_learned_.begin(); i != waiting_learned_.end();) {
     auto& peer = learned_.at(*i);
     const bool sent_all = drain(*i, peer.queue, *peer.way.router, &peer.way.routing_id);

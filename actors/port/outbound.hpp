@@ -65,6 +65,8 @@ class outbound {
   /// Encodes and queues; send_waiting() puts it on the wire.
   void submit(const topology::parcel& p);
   void send_waiting();
+  /// Likewise for peers that we dial; one without room costs nothing.
+  void send_to_configured();
   /// True while something waits that could still go: not for an inproc peer that is not there.
   [[nodiscard]] bool has_sendable() const;
   /// True while something waits for a peer behind the router: ZeroMQ tells of room only for all

@@ -104,7 +104,7 @@ void port_loop::submit(const std::vector<topology::parcel>& parcels) {
   for (const auto& p : parcels) {
     outbound_->submit(p);
     if (++unsent < submits_in_a_run) continue;
-    outbound_->send_waiting();
+    outbound_->send_to_configured();
     unsent = 0;
   }
 }

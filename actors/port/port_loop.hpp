@@ -45,7 +45,8 @@ class port_loop {
   void forget_role(const std::string& role) { inbound_.forget_role(role); }
   void connect(const std::string& node, const std::string& endpoint, const std::string& server_key);
   void disconnect(const std::string& node) { outbound_->disconnect(node); }
-  /// Encodes and queues, and sends on the way: what is on the wire already is read at the other end meanwhile.
+  /// Encodes and queues, and sends on the way to the peers that we dial: what is on the wire already is read at the other end
+  /// meanwhile. Those that dial us wait for send_waiting(): whether their keys still count is looked at there.
   void submit(const std::vector<topology::parcel>& parcels);
 
   /// Waits for the wake, the sockets or a time; then receives and reports.

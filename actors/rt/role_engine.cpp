@@ -80,7 +80,6 @@ void role_engine::begin_mail() { now_ = options_.clock->now(); }
 void role_engine::deliver(topology::parcel p, time_point arrived) {
   waited_.add(now_ - arrived);
   const topology::address from = p.head.from;
-  ready_.clear();
   links_.receive(std::move(p), now_, ready_);
   for (const topology::shared_message& message : ready_) {
     mark_ = now_;
@@ -90,6 +89,7 @@ void role_engine::deliver(topology::parcel p, time_point arrived) {
     now_ = after;
     ++handled_;
   }
+  ready_.clear();
   wants_work_ = true;
 }
 

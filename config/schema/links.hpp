@@ -21,7 +21,7 @@ struct link_settings {
         .between(1, 65'536)
         .unit("messages");
     s.setting("queue_bytes", &link_settings::queue_bytes,
-              "The same in bytes: a link that holds as much takes no further message. One larger message fits, alone.")
+              "The same in bytes: a link that holds as much takes no further message. The last one may go beyond.")
         .between(byte_count(1), byte_count(std::uint64_t{64} << 30U));
     s.setting("resend_after", &link_settings::resend_after,
               "What was not acknowledged by then is sent again; doubled while nothing is heard.")

@@ -16,6 +16,10 @@ inline constexpr std::size_t pages_side_by_side = 4;
 /// Floats of one such stretch.
 inline constexpr std::size_t stretch = pages_side_by_side * lines_in_a_page * line_bytes / sizeof(float);
 
+FRESHET_INLINE void fetch_in_order(const float* from, std::size_t i, std::size_t ahead) noexcept {
+  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + (i + ahead) * sizeof(float)));
+}
+
 /// Called once for each sixteen floats of a scan that is at item `i` of `from`: fetches the line of its place in the order,
 /// `ahead` floats on.
 FRESHET_INLINE void fetch(const float* from, std::size_t i, std::size_t ahead) noexcept {

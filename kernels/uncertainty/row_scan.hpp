@@ -14,7 +14,10 @@ inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
 /// Called for each vector of a row, in the first of its two scans and in the second: together they fetch the next row,
 /// which is in the cache when it is its turn.
 FRESHET_INLINE void fetch_half_of_next_row(const float* row, std::size_t i, std::size_t width, bool second) noexcept {
-  if (i % (2 * lane_count) == 0) fetch(row, (second ? width / 2 : 0) + i / 2, width);
+  if (i % (2 * lane_count) != 0) return;
+  const std::size_t at = (second ? width / 2 : 0) + i / 2;
+  if (at / stretch * stretch + stretch <= width) return fetch(row, at, width);
+  fetch_in_order(row, at, width);   // less than a stretch is left of the row
 }
 
 /// Largest value of row [width], width > 0.

@@ -2,14 +2,17 @@
 machine's file system. Nothing outside is touched, no network is reached, and all of it is gone at the end.
 Needs root, overlayfs, cgroup v2 and systemd itself; why_not() says what is missing."""
 
+import ctypes
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 
 SYSTEMD = "/lib/systemd/systemd"
+PR_SET_PDEATHSIG = 1
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 BOOT = r"""
@@ -25,6 +28,7 @@ mount -t proc proc $root/proc
 mount --bind $root/proc/sys $root/proc/sys
 mount -o remount,bind,ro $root/proc/sys
 mount -t sysfs -o ro sysfs $root/sys
+mount --bind /dev/null $root/proc/sysrq-trigger
 mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
 mount -t tmpfs tmpfs $root/dev
 for name in %s; do touch $root/dev/$name; mount --bind /dev/$name $root/dev/$name; done
@@ -40,12 +44,13 @@ rm -f $root/etc/fstab
 # Of the machine's own services none is started here.
 rm -rf $root/etc/systemd/system
 mkdir -p $root/etc/systemd/system
+ln -s /dev/null $root/etc/systemd/system/systemd-modules-load.service
 cd $root
 mkdir -p outside
 pivot_root . outside
 umount -l /outside
 ip link set lo up
-exec env -i container=freshet PATH=/usr/sbin:/usr/bin:/sbin:/bin %s --system --unit=basic.target --log-target=journal --show-status=false
+exec setpriv --bounding-set -sys_module,-sys_time,-sys_rawio,-sys_boot env -i container=freshet PATH=/usr/sbin:/usr/bin:/sbin:/bin %s --system --unit=basic.target --log-target=journal --show-status=false
 """ % (" ".join(DEVICES), SYSTEMD)
 
 
@@ -60,7 +65,7 @@ def cgroup_mount():
 def why_not():
     if not os.access(SYSTEMD, os.X_OK):
         return "there is no systemd"
-    for tool in ("unshare", "nsenter", "pivot_root", "ip", "mount"):
+    for tool in ("unshare", "nsenter", "pivot_root", "setpriv", "ip", "mount"):
         if shutil.which(tool) is None:
             return f"there is no {tool}"
     if os.geteuid() != 0:
@@ -70,7 +75,7 @@ def why_not():
     try:
         with SystemdRoot():
             return ""
-    except (OSError, RuntimeError) as failed:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as failed:
         return f"systemd does not boot in namespaces here: {failed}"
 
 
@@ -80,13 +85,19 @@ class SystemdRoot:
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="freshet-systemd-")
         self.cgroup = cgroup_mount() / os.path.basename(self.folder)
-        self.cgroup.mkdir()
-        joined = lambda: (self.cgroup / "cgroup.procs").write_text(str(os.getpid()))
         self.log = open(os.path.join(self.folder, "boot.log"), "w+")
-        self.outer = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net", "--cgroup",
-                                       "sh", "-c", BOOT, "boot", self.folder],
-                                      stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=joined)
+        self.outer = None
+        kill_with_parent = ctypes.CDLL(None).prctl
+
+        def in_the_child():
+            kill_with_parent(PR_SET_PDEATHSIG, signal.SIGKILL)   # whatever ends this test ends the root
+            (self.cgroup / "cgroup.procs").write_text(str(os.getpid()))
+
         try:
+            self.cgroup.mkdir()
+            self.outer = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net", "--cgroup",
+                                           "sh", "-c", BOOT, "boot", self.folder],
+                                          stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=in_the_child)
             self.wait_until(self.booted, "systemd to boot")
         except BaseException:
             self.__exit__()
@@ -94,10 +105,11 @@ class SystemdRoot:
         return self
 
     def __exit__(self, *_):
-        self.outer.kill()   # its child, the first process, goes with it, and every process of the namespace with that
-        self.outer.wait()
+        if self.outer is not None:
+            self.outer.kill()   # its child, the first process, goes with it, and every process of the namespace with that
+            self.outer.wait()
         self.log.close()
-        for _ in range(100):
+        for _ in range(100 if self.cgroup.exists() else 0):
             try:
                 for below in sorted((p for p in self.cgroup.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)):
                     below.rmdir()

@@ -20,7 +20,7 @@ std::size_t resident_bytes() {
 }
 
 TEST(freed_memory, goes_back_once_a_period_and_not_before) {
-#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__)
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "another allocator";
 #endif
   keep_freed_memory();
