@@ -28,7 +28,7 @@ mount -t proc proc $root/proc
 mount --bind $root/proc/sys $root/proc/sys
 mount -o remount,bind,ro $root/proc/sys
 mount -t sysfs -o ro sysfs $root/sys
-mount --bind /dev/null $root/proc/sysrq-trigger
+if [ -e $root/proc/sysrq-trigger ]; then mount --bind /dev/null $root/proc/sysrq-trigger; fi
 mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
 mount -t tmpfs tmpfs $root/dev
 for name in %s; do touch $root/dev/$name; mount --bind /dev/$name $root/dev/$name; done
