@@ -20,8 +20,8 @@ enum class log_level : std::uint8_t { debug, info, warn, error };
 class outbox {
  public:
   virtual ~outbox() = default;
-  /// Sends by the message's own delivery class; the same message may go to many. Sequenced messages beyond the credit are kept in
-  /// the link's bounded queue; see room().
+  /// Sends by the message's own delivery class; the same message may go to many. Sequenced messages beyond
+  /// the credit are kept in the link's bounded queue; see room().
   virtual void send(const topology::address& to, topology::shared_message m) = 0;
   /// How many more sequenced messages the link to `to` will take now. A core that ignores a zero
   /// breaks an invariant: it must wait or shed.

@@ -102,8 +102,8 @@ struct distiller_settings {
         .between(1, 4096)
         .unit("samples");
     s.setting("micro_batch", &distiller_settings::micro_batch,
-              "Of those so many are computed at once, at most: memory grows with it, the result is the same. 0 takes the "
-              "whole batch at once; a student of half a billion parameters wants 1 or 2.")
+              "Of those so many are computed at once, at most: memory grows with it, the result is the same up to rounding. 0 "
+              "takes the whole batch at once; a student of half a billion parameters wants 1 or 2.")
         .between(0, 4096)
         .unit("samples");
     s.setting("steps_per_refresh", &distiller_settings::steps_per_refresh, "Optimiser steps that make a version.")

@@ -14,8 +14,8 @@ FRESHET_INLINE void energy_body(const float* features, std::size_t rows, std::si
     lanes<B> odd = even;
     std::size_t i = 0;
     for (; i + 2 * lane_count <= width; i += 2 * lane_count) {
-      fetch(features, r * width + i, stretch);
-      fetch(features, r * width + i + lane_count, stretch);
+      fetch_side_by_side(features, r * width + i, floats_in_a_stretch);
+      fetch_side_by_side(features, r * width + i + lane_count, floats_in_a_stretch);
       const lanes<B> x = lanes<B>::load(row + i);
       const lanes<B> y = lanes<B>::load(row + i + lane_count);
       even += x * x;

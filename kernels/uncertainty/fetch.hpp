@@ -13,20 +13,24 @@ namespace freshet::uncertainty {
 inline constexpr std::size_t line_bytes = 64;
 inline constexpr std::size_t lines_in_a_page = 64;
 inline constexpr std::size_t pages_side_by_side = 4;
-/// Floats of one such stretch.
-inline constexpr std::size_t stretch = pages_side_by_side * lines_in_a_page * line_bytes / sizeof(float);
+inline constexpr std::size_t lines_in_a_stretch = pages_side_by_side * lines_in_a_page;
+inline constexpr std::size_t floats_in_a_line = line_bytes / sizeof(float);
+inline constexpr std::size_t floats_in_a_stretch = lines_in_a_stretch * floats_in_a_line;
 
-FRESHET_INLINE void fetch_in_order(const float* from, std::size_t i, std::size_t ahead) noexcept {
-  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + (i + ahead) * sizeof(float)));
+/// The line whose turn it is when a scan is at `line`: one of each page of the stretch, then the next one of each.
+constexpr std::size_t side_by_side(std::size_t line) noexcept {
+  const std::size_t place = line % lines_in_a_stretch;
+  return line - place + place % pages_side_by_side * lines_in_a_page + place / pages_side_by_side;
 }
 
-/// Called once for each sixteen floats of a scan that is at item `i` of `from`: fetches the line of its place in the order,
-/// `ahead` floats on.
-FRESHET_INLINE void fetch(const float* from, std::size_t i, std::size_t ahead) noexcept {
-  const std::size_t line = i * sizeof(float) / line_bytes;
-  const std::size_t place = line % (pages_side_by_side * lines_in_a_page);
-  const std::size_t there = line - place + place % pages_side_by_side * lines_in_a_page + place / pages_side_by_side;
-  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + ahead * sizeof(float) + there * line_bytes));
+/// Fetches the line of item `i` of `from`.
+FRESHET_INLINE void fetch_line(const float* from, std::size_t i) noexcept {
+  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + i * sizeof(float)));
+}
+
+/// Called once for each line of a scan that is at item `i` of `from`: fetches a line of the stretch `ahead` floats on.
+FRESHET_INLINE void fetch_side_by_side(const float* from, std::size_t i, std::size_t ahead) noexcept {
+  fetch_line(from, ahead + side_by_side(i / floats_in_a_line) * floats_in_a_line);
 }
 
 }  // namespace freshet::uncertainty

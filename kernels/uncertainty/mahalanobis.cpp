@@ -42,7 +42,7 @@ FRESHET_INLINE float row_distance(const distance_arguments& a, const float* row,
   lanes<B> background = sum;
   std::size_t i = 0;
   for (; i + lane_count <= a.width; i += lane_count) {
-    fetch(a.features, static_cast<std::size_t>(row - a.features) + i, stretch);
+    fetch_side_by_side(a.features, static_cast<std::size_t>(row - a.features) + i, floats_in_a_stretch);
     const lanes<B> x = lanes<B>::load(row + i) * scale;
     const lanes<B> d = x - lanes<B>::load(a.mean + i);
     sum += d * d * lanes<B>::load(a.inv_var + i);

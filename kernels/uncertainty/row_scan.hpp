@@ -13,11 +13,12 @@ inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
 
 /// Called for each vector of a row, in the first of its two scans and in the second: together they fetch the next row,
 /// which is in the cache when it is its turn.
-FRESHET_INLINE void fetch_half_of_next_row(const float* row, std::size_t i, std::size_t width, bool second) noexcept {
+enum class scan { first, second };
+FRESHET_INLINE void fetch_half_of_next_row(const float* row, std::size_t i, std::size_t width, scan now) noexcept {
   if (i % (2 * lane_count) != 0) return;
-  const std::size_t at = (second ? width / 2 : 0) + i / 2;
-  if (at / stretch * stretch + stretch <= width) return fetch(row, at, width);
-  fetch_in_order(row, at, width);   // less than a stretch is left of the row
+  const std::size_t at = (now == scan::second ? width / 2 : 0) + i / 2;
+  if (at / floats_in_a_stretch * floats_in_a_stretch + floats_in_a_stretch <= width) return fetch_side_by_side(row, at, width);
+  fetch_line(row, at + width);   // less than a stretch is left of the row
 }
 
 /// Largest value of row [width], width > 0.
@@ -26,7 +27,7 @@ FRESHET_INLINE float row_max(const float* row, std::size_t width) {
   lanes<B> best = lanes<B>::all(lowest_logit);
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
-    fetch_half_of_next_row(row, i, width, false);
+    fetch_half_of_next_row(row, i, width, scan::first);
     best = max_of(best, lanes<B>::load(row + i));
   }
   if (i < width) best = max_of(best, lanes<B>::load_tail(row + i, width - i, lowest_logit));
@@ -48,7 +49,7 @@ FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float m
   lanes<B> below = zero;  // exact: a lane counts to 2^24
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
-    fetch_half_of_next_row(row, i, width, true);
+    fetch_half_of_next_row(row, i, width, scan::second);
     const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
     others += where_negative(d, exponential(d));
     below += where_negative(d, one);

@@ -181,13 +181,7 @@ TEST_F(distiller_life, goes_back_to_a_version_when_the_deployer_says_so_and_numb
   out_.take<version_committed>();
   learn(*core, labels(3, 6));  // version 3 is on its way when 2 turns out bad
   const refresh_request late = out_.take<refresh_request>().at(0);
-  topology::mirror_return back;
-  back.line = options_.line;
-  back.to = good.next;
-  back.hash = good.result;
-  back.next = version{4};
-  back.values = good.values;
-  back.why = "version 2 is worse";
+  const topology::mirror_return back = back_to(good, version{4});
   core->handle(teacher, back, now_, out_);
   EXPECT_EQ(core->committed(), version{2}) << "the teacher has no say in it";
   core->handle(deployer, back, now_, out_);

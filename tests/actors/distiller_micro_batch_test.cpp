@@ -29,16 +29,7 @@ class distiller_micro_batch : public distiller_fixture {
     while (stats(core)["phase"] != "training") ASSERT_TRUE(core.work(now_, out_));
     for (int i = 0; i < slices; ++i) ASSERT_TRUE(core.work(now_, out_));
   }
-  [[nodiscard]] topology::mirror_return back_to_the_first() const {
-    topology::mirror_return back;
-    back.line = options_.line;
-    back.to = first_.next;
-    back.hash = first_.result;
-    back.next = version{2};
-    back.values = first_.values;
-    back.why = "version 1 is worse";
-    return back;
-  }
+  [[nodiscard]] topology::mirror_return back_to_the_first() const { return back_to(first_, version{2}); }
 };
 
 TEST_F(distiller_micro_batch, a_slice_of_work_computes_one) {

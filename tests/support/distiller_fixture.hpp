@@ -74,6 +74,18 @@ class distiller_fixture : public ::testing::Test {
     return core;
   }
 
+  /// What the deployer says when the versions after `good` turned out worse.
+  [[nodiscard]] topology::mirror_return back_to(const topology::version_committed& good, version next) const {
+    topology::mirror_return back;
+    back.line = options_.line;
+    back.to = good.next;
+    back.hash = good.result;
+    back.next = next;
+    back.values = good.values;
+    back.why = "what came later is worse";
+    return back;
+  }
+
   topology::labelled_batch labels(std::uint64_t lease, std::size_t samples, std::uint64_t tick = 0, bool end = false) {
     test::kept_lists kept;
     for (std::uint32_t i = 0; i < samples; ++i) kept.push_back({i % 16, (i + 5) % 16});

@@ -10,30 +10,13 @@
 
 #include "kernels/base/shared_bytes.hpp"
 #include "kernels/base/result.hpp"
+#include "topology/wire/frame_range.hpp"
 #include "topology/wire/parcel.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <vector>
 
 namespace freshet::topology {
-
-/// The frames of one parcel, where somebody else keeps them.
-class frame_range {
- public:
-  frame_range(const std::vector<shared_bytes>& all) : frame_range(all.data(), all.size()) {}  // NOLINT: implicit by intent
-  frame_range(const shared_bytes* first, std::size_t count) : first_(first), count_(count) {}
-  [[nodiscard]] std::size_t size() const { return count_; }
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  [[nodiscard]] const shared_bytes* begin() const { return first_; }
-  [[nodiscard]] const shared_bytes* end() const { return first_ + count_; }
-  const shared_bytes& operator[](std::size_t i) const { return first_[i]; }
-  friend bool operator==(frame_range a, frame_range b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
-
- private:
-  const shared_bytes* first_;
-  std::size_t count_;
-};
 
 /// What one parcel may claim. Checked before anything is allocated for the claim.
 struct wire_limits {

@@ -12,12 +12,13 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace freshet::topology {
 
 class msgpack_writer {
  public:
+  msgpack_writer() : msgpack_writer(std::make_shared<first_block>()) {}
+
   void array(std::size_t elements) {
     if (elements > 0x0f) return long_array(elements);
     put(static_cast<std::uint8_t>(0x90U | elements));
@@ -58,6 +59,8 @@ class msgpack_writer {
     first_block() {}  // NOLINT: leaves the bytes as they are, by intent
     std::array<std::uint8_t, 512> bytes;
   };
+  explicit msgpack_writer(const std::shared_ptr<first_block>& first)
+      : owner_(first), bytes_(first->bytes.data()), room_(first->bytes.size()) {}
 
   void put(std::uint8_t byte) {
     if (used_ == room_) grow(1);
@@ -69,13 +72,6 @@ class msgpack_writer {
   void long_signed(std::int64_t value);
   void long_text(std::string_view value);
 
-  msgpack_writer(std::shared_ptr<first_block> first)
-      : owner_(first), bytes_(first->bytes.data()), room_(first->bytes.size()) {}
-
- public:
-  msgpack_writer() : msgpack_writer(std::make_shared<first_block>()) {}
-
- private:
   std::shared_ptr<const void> owner_;
   std::uint8_t* bytes_;
   std::size_t room_;

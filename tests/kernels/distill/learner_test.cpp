@@ -23,12 +23,7 @@ sample_handle labelled(rng& draw, bool logits, bool features, std::size_t cells)
   std::vector<std::uint8_t> bytes(cells * tiny_patch_bytes);
   for (auto& b : bytes) b = static_cast<std::uint8_t>((bright ? 160 : 0) + draw.below(90));
   s->patches = host_tensor::of(std::move(bytes), {static_cast<std::int64_t>(cells), tiny_patch_bytes});
-  std::vector<std::int64_t> order(tiny_cells);
-  for (std::int64_t i = 0; i < tiny_cells; ++i) order[static_cast<std::size_t>(i)] = i;
-  draw.shuffle(order);
-  order.resize(cells);
-  std::sort(order.begin(), order.end());
-  s->positions = order;
+  s->positions = some_cells(draw, cells);
   s->prompt = {4, 5 + question};
   const std::int32_t word = 20 + 2 * question + (bright ? 1 : 0);
   s->answer = {word, tiny_end};

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -73,6 +74,16 @@ constexpr std::int64_t tiny_cells = 16;
 constexpr std::int64_t tiny_patch_bytes = 48;
 constexpr std::int64_t tiny_words = 40;
 constexpr std::int32_t tiny_end = 2;
+
+/// So many of a picture's cells, drawn, in ascending order.
+inline std::vector<std::int64_t> some_cells(rng& draw, std::size_t cells) {
+  std::vector<std::int64_t> order(tiny_cells);
+  for (std::int64_t c = 0; c < tiny_cells; ++c) order[static_cast<std::size_t>(c)] = c;
+  draw.shuffle(order);
+  order.resize(cells);
+  std::sort(order.begin(), order.end());
+  return order;
+}
 
 inline model::model_config tiny_config(std::int64_t words = tiny_words) {
   model::model_config c;

@@ -1,7 +1,6 @@
 // Samples that differ in all that a loss is normalised over: kept tokens, lengths, weights, logits, features.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -30,12 +29,7 @@ inline std::shared_ptr<labelled_sample> varied_sample(std::uint64_t i, std::uint
   std::vector<std::uint8_t> bytes(cells * tiny_patch_bytes);
   for (auto& b : bytes) b = static_cast<std::uint8_t>(draw.below(256));
   s->patches = host_tensor::of(std::move(bytes), {static_cast<std::int64_t>(cells), tiny_patch_bytes});
-  std::vector<std::int64_t> order(tiny_cells);
-  for (std::int64_t c = 0; c < tiny_cells; ++c) order[static_cast<std::size_t>(c)] = c;
-  draw.shuffle(order);
-  order.resize(cells);
-  std::sort(order.begin(), order.end());
-  s->positions = order;
+  s->positions = some_cells(draw, cells);
   const std::uint64_t asked = 1 + draw.below(6);
   for (std::uint64_t j = 0; j < asked; ++j) s->prompt.push_back(static_cast<std::int32_t>(4 + draw.below(12)));
   const auto answers = static_cast<std::size_t>(1 + draw.below(5));

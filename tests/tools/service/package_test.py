@@ -13,9 +13,12 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import debian_package  # noqa: E402: the folder of support stands in no package
+
 CONFIG = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 SKIPPED = 77
-PATIENCE = 540
+PATIENCE = debian_package.PATIENCE_S
 
 
 def run(*command, **how):
@@ -83,9 +86,7 @@ class PackageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="freshet-package-")
-        made = run("cpack", "--config", CONFIG, "-G", "DEB", "-B", cls.folder)
-        assert made.returncode == 0, made.stdout[-3000:]
-        [cls.package] = [str(p) for p in pathlib.Path(cls.folder).glob("*.deb")]
+        cls.package = str(debian_package.make(CONFIG, cls.folder))
 
     @classmethod
     def tearDownClass(cls):

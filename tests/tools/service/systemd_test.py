@@ -7,13 +7,13 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
-import systemd_root  # noqa: E402: the folder of support stands in no package
+import debian_package  # noqa: E402: the folder of support stands in no package
+import systemd_root  # noqa: E402
 
 CONFIG = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 SKIPPED = 77
@@ -25,10 +25,7 @@ class SystemdTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.made = tempfile.mkdtemp(prefix="freshet-package-")
-        done = subprocess.run(["cpack", "--config", CONFIG, "-G", "DEB", "-B", cls.made], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=540)
-        assert done.returncode == 0, done.stdout[-3000:]
-        [cls.package] = pathlib.Path(cls.made).glob("*.deb")
+        cls.package = debian_package.make(CONFIG, cls.made)
 
     @classmethod
     def tearDownClass(cls):

@@ -168,7 +168,7 @@ std::vector<comparison> bench_vectors(const decoder_shape& shape, int bits, int 
       bytes += static_cast<std::int64_t>(all.back().levels.nbytes() + all.back().scales.nbytes());
     }
   }
-  const auto read_speed = [&](std::uint64_t (*read)(const void*, std::size_t)) {
+  const auto read_speed = [&](auto read) {
     return static_cast<double>(levels) / 1e9 / seconds_of([&] {
              for (const auto& w : all) {
                const auto* from = w.levels.data_ptr<std::uint8_t>();
@@ -186,7 +186,7 @@ std::vector<comparison> bench_vectors(const decoder_shape& shape, int bits, int 
                  for (const auto& w : all) (void)model::quantised_linear(x.narrow(1, 0, w.shape.in), w, {}, {}, {}, 0);
                });
       },
-      [&] { return std::max(read_speed(read_in_one_place), read_speed(read_in_eight_places)); });
+      [&] { return fastest_read(read_speed); });
   return {compare(label(shape, bits, threads, "one row"), "GB/s", "read of the same memory", t,
                   bench_aim{bench_aim::of::ratio, bits == 8 ? 0.85 : 0.75, false})};
 }

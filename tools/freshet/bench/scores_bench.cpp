@@ -71,7 +71,7 @@ std::vector<comparison> bench_scores(const progress_text& progress) {
   for (const scored& s : scores) {
     progress(std::string("scores: ") + s.name);
     const double gigabytes = static_cast<double>(s.read * sizeof(float)) / 1e9;
-    const auto read_speed = [&](std::uint64_t (*read)(const void*, std::size_t)) {
+    const auto read_speed = [&](auto read) {
       return gigabytes / seconds_of([&] { sink_of_results = static_cast<double>(read(x, s.read * sizeof(float))); });
     };
     const turns t = in_turns(
@@ -81,7 +81,7 @@ std::vector<comparison> bench_scores(const progress_text& progress) {
           sink_of_results = static_cast<double>(out.front());
           return gigabytes / seconds;
         },
-        [&] { return std::max(read_speed(read_in_one_place), read_speed(read_in_eight_places)); });
+        [&] { return fastest_read(read_speed); });
     lines.push_back(compare(s.name, "GB/s", "read of the same memory", t, half));
   }
   return lines;
