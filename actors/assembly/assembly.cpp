@@ -88,6 +88,7 @@ distill::learner_options learner_options_of(const config::distiller_settings& s)
   o.optimiser.clip = s.clip;
   o.batch = s.batch;
   o.micro_batch = s.micro_batch;
+  o.gradient_checkpointing = s.gradient_checkpointing;
   o.mix.replay = s.replay_share;
   o.mix.source = s.source_replay_share;
   o.memory.recent = s.recent_window;

@@ -67,6 +67,7 @@ learner::learner(model::llava student, learner_options options, std::int64_t tea
       teacher_width_(options_.visual_qkd > 0 || options_.hidden_qkd > 0 ? teacher_width : 0),
       trainable_(model::trainable_set::of(student_.weights())),
       memory_(options_.memory, rng(options_.seed).split("replay")) {
+  student_.recompute_layers(options_.gradient_checkpointing);
   std::vector<at::Tensor> tensors;
   for (const auto& t : trainable_.tensors()) {
     t.value.set_requires_grad(true);

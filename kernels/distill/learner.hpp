@@ -41,6 +41,8 @@ struct learner_options : loss_weights {
   /// Samples computed at once, at most: what memory a step takes. 0 = the whole batch. The step is the same up to
   /// rounding (batch_loss.hpp), and bit for bit where the batch fits in one.
   std::size_t micro_batch = 0;
+  /// Layers are computed once more on the way back instead of kept (model/recompute.hpp): the same bits.
+  bool gradient_checkpointing = false;
   batch_mix mix;
   replay_options memory;
   std::uint64_t seed = 1;

@@ -6,6 +6,7 @@
 
 #include "kernels/model/part_names.hpp"
 #include "kernels/model/parameter_list.hpp"
+#include "kernels/model/recompute.hpp"
 
 namespace freshet::model {
 namespace {
@@ -116,44 +117,53 @@ at::Tensor decoder::angles(const at::Tensor& positions) const {
   return at::cat({half, half}, -1).unsqueeze(1);
 }
 
-at::Tensor decoder::hidden(const at::Tensor& embeds, const at::Tensor& positions, const at::Tensor& bias,
-                           kv_cache* cache, at::Tensor* attention, std::vector<at::Tensor>* states) const {
-  const std::int64_t b = embeds.size(0);
-  const std::int64_t t = embeds.size(1);
+at::Tensor decoder::run(std::size_t i, const at::Tensor& x, const reading& r) const {
+  const std::int64_t b = x.size(0);
+  const std::int64_t t = x.size(1);
   const std::int64_t d = config_.head_dim;
   const std::int64_t groups = config_.num_attention_heads / config_.num_key_value_heads;
-  const at::Tensor turned = angles(positions);
-  const at::Tensor cosine = turned.cos();
-  const at::Tensor sine = turned.sin();
+  const layer& l = layers_[i];
+  const at::Tensor normed = l.input_norm(x);
+  const at::Tensor q =
+      rotate(l.q(normed).view({b, t, config_.num_attention_heads, d}).transpose(1, 2), r.cosine, r.sine);
+  at::Tensor k = rotate(l.k(normed).view({b, t, config_.num_key_value_heads, d}).transpose(1, 2), r.cosine, r.sine);
+  at::Tensor v = l.v(normed).view({b, t, config_.num_key_value_heads, d}).transpose(1, 2);
+  if (r.cache != nullptr) {
+    if (i < r.cache->keys.size()) {
+      k = at::cat({r.cache->keys[i], k}, 2);
+      v = at::cat({r.cache->values[i], v}, 2);
+      r.cache->keys[i] = k;
+      r.cache->values[i] = v;
+    } else {
+      r.cache->keys.push_back(k);
+      r.cache->values.push_back(v);
+    }
+  }
+  if (groups > 1) {
+    k = k.repeat_interleave(groups, 1);
+    v = v.repeat_interleave(groups, 1);
+  }
+  at::Tensor* weights = i + 1 == layers_.size() ? r.attention : nullptr;
+  const at::Tensor y = x + l.o(attend(q, k, v, r.bias, weights));
+  const at::Tensor post = l.post_norm(y);
+  return y + l.down(activate(config_.hidden_act, l.gate(post)) * l.up(post));
+}
 
+at::Tensor decoder::hidden(const at::Tensor& embeds, const at::Tensor& positions, const at::Tensor& bias,
+                           kv_cache* cache, at::Tensor* attention, std::vector<at::Tensor>* states) const {
+  const at::Tensor turned = angles(positions);
+  const reading r{turned.cos(), turned.sin(), bias, cache, attention};
+  const bool keeps = !recomputes_ || cache != nullptr || attention != nullptr;
   at::Tensor x = embeds;
   if (states != nullptr) states->push_back(x);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const layer& l = layers_[i];
-    const at::Tensor normed = l.input_norm(x);
-    const at::Tensor q =
-        rotate(l.q(normed).view({b, t, config_.num_attention_heads, d}).transpose(1, 2), cosine, sine);
-    at::Tensor k = rotate(l.k(normed).view({b, t, config_.num_key_value_heads, d}).transpose(1, 2), cosine, sine);
-    at::Tensor v = l.v(normed).view({b, t, config_.num_key_value_heads, d}).transpose(1, 2);
-    if (cache != nullptr) {
-      if (i < cache->keys.size()) {
-        k = at::cat({cache->keys[i], k}, 2);
-        v = at::cat({cache->values[i], v}, 2);
-        cache->keys[i] = k;
-        cache->values[i] = v;
-      } else {
-        cache->keys.push_back(k);
-        cache->values.push_back(v);
-      }
+    if (keeps) {
+      x = run(i, x, r);
+    } else {
+      x = recomputed([this, i, r](const at::Tensor& y) { return run(i, y, r); }, x,
+                     tensors_of(l.input_norm, l.post_norm, l.q, l.k, l.v, l.o, l.gate, l.up, l.down));
     }
-    if (groups > 1) {
-      k = k.repeat_interleave(groups, 1);
-      v = v.repeat_interleave(groups, 1);
-    }
-    at::Tensor* weights = attention != nullptr && i + 1 == layers_.size() ? attention : nullptr;
-    x = x + l.o(attend(q, k, v, bias, weights));
-    const at::Tensor post = l.post_norm(x);
-    x = x + l.down(activate(config_.hidden_act, l.gate(post)) * l.up(post));
     if (states != nullptr && i + 1 < layers_.size()) states->push_back(x);
   }
   x = norm_(x);

@@ -39,6 +39,9 @@ class decoder {
                                   kv_cache* cache = nullptr, at::Tensor* attention = nullptr,
                                   std::vector<at::Tensor>* states = nullptr) const;
 
+  /// As vision_tower's; what is read with a cache, or for its attention, keeps everything.
+  void recompute_layers(bool on) { recomputes_ = on; }
+
   /// [.., D] → [.., V]
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden_states) const;
 
@@ -47,12 +50,20 @@ class decoder {
     rms_norm input_norm, post_norm;
     linear q, k, v, o, gate, up, down;
   };
+  /// What is the same for all layers of a reading.
+  struct reading {
+    at::Tensor cosine, sine, bias;
+    kv_cache* cache = nullptr;
+    at::Tensor* attention = nullptr;  ///< of the last layer
+  };
   [[nodiscard]] at::Tensor angles(const at::Tensor& positions) const;
+  [[nodiscard]] at::Tensor run(std::size_t i, const at::Tensor& x, const reading& r) const;
 
   text_config config_;
   at::Tensor embedding_, frequencies_;
   quantised_weight quantised_embedding_;  ///< in place of embedding_
   std::vector<layer> layers_;
+  bool recomputes_ = false;
   rms_norm norm_;
   linear head_;
 };

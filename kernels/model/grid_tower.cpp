@@ -6,6 +6,7 @@
 
 #include "kernels/model/parameter_list.hpp"
 #include "kernels/model/part_names.hpp"
+#include "kernels/model/recompute.hpp"
 
 namespace freshet::model {
 namespace {
@@ -51,23 +52,30 @@ grid_tower::grid_tower(const vision_config& config, const parameters& from, doub
   }
 }
 
+at::Tensor grid_tower::run(const block& b, const at::Tensor& x, const places& where) const {
+  const at::Tensor qkv = b.qkv(b.norm1(x))
+                             .view({x.size(0), x.size(1), 3, config_.num_attention_heads, config_.head_dim()})
+                             .permute({2, 0, 3, 1, 4});
+  const at::Tensor y =
+      x + b.proj(attend(rotate(qkv[0], where.cosine, where.sine), rotate(qkv[1], where.cosine, where.sine), qkv[2], where.bias));
+  return y + b.fc2(activate(config_.hidden_act, b.fc1(b.norm2(y))));
+}
+
 at::Tensor grid_tower::features(const grid_patches& in) const {
-  const std::int64_t n = in.patches.size(0);
-  const std::int64_t k = in.patches.size(1);
-  const std::int64_t heads = config_.num_attention_heads;
   const auto by = [&](const at::Tensor& at) { return at.to(at::kFloat).unsqueeze(-1) * frequencies_; };
   const at::Tensor half = at::cat({by(in.rows), by(in.columns)}, -1);
   const at::Tensor angles = at::cat({half, half}, -1).unsqueeze(1);
-  const at::Tensor cosine = angles.cos();
-  const at::Tensor sine = angles.sin();
-  at::Tensor bias;
-  if (in.valid.defined()) bias = additive_mask(in.valid).unsqueeze(1).unsqueeze(1);
+  places where{angles.cos(), angles.sin(), {}};
+  if (in.valid.defined()) where.bias = additive_mask(in.valid).unsqueeze(1).unsqueeze(1);
 
   at::Tensor x = at::linear(in.patches, patch_weight_().flatten(1));
   for (const block& b : blocks_) {
-    const at::Tensor qkv = b.qkv(b.norm1(x)).view({n, k, 3, heads, config_.head_dim()}).permute({2, 0, 3, 1, 4});
-    x = x + b.proj(attend(rotate(qkv[0], cosine, sine), rotate(qkv[1], cosine, sine), qkv[2], bias));
-    x = x + b.fc2(activate(config_.hidden_act, b.fc1(b.norm2(x))));
+    if (!recomputes_) {
+      x = run(b, x, where);
+    } else {
+      x = recomputed([this, &b, where](const at::Tensor& y) { return run(b, y, where); }, x,
+                     tensors_of(b.norm1, b.norm2, b.qkv, b.proj, b.fc1, b.fc2));
+    }
   }
   return x;
 }

@@ -27,16 +27,25 @@ class grid_tower {
 
   /// [N, K, E]
   [[nodiscard]] at::Tensor features(const grid_patches& in) const;
+  /// As vision_tower's.
+  void recompute_layers(bool on) { recomputes_ = on; }
 
  private:
   struct block {
     layer_norm norm1, norm2;
     linear qkv, proj, fc1, fc2;
   };
+  /// What is the same for all blocks of a reading.
+  struct places {
+    at::Tensor cosine, sine, bias;
+  };
+  [[nodiscard]] at::Tensor run(const block& b, const at::Tensor& x, const places& where) const;
+
   vision_config config_;
   adapted_weight patch_weight_;
   at::Tensor frequencies_;  // [d / 4]
   std::vector<block> blocks_;
+  bool recomputes_ = false;
 };
 
 }  // namespace freshet::model

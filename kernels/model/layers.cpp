@@ -70,6 +70,16 @@ at::Tensor rms_norm::operator()(const at::Tensor& x) const {
   return x * at::rsqrt(x.square().mean(-1, true) + eps) * weight;
 }
 
+void list_tensors(const linear& layer, std::vector<at::Tensor>& to) {
+  for (const at::Tensor& t : {layer.weight, layer.bias, layer.lora_a, layer.lora_b}) {
+    if (t.defined()) to.push_back(t);
+  }
+}
+
+void list_tensors(const layer_norm& layer, std::vector<at::Tensor>& to) { to.insert(to.end(), {layer.weight, layer.bias}); }
+
+void list_tensors(const rms_norm& layer, std::vector<at::Tensor>& to) { to.push_back(layer.weight); }
+
 at::Tensor activate(activation kind, const at::Tensor& x) {
   switch (kind) {
     case activation::gelu:

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "kernels/model/model_config.hpp"
 #include "kernels/model/parameters.hpp"
@@ -69,6 +70,18 @@ struct rms_norm {
   static rms_norm take(const parameters& from, const std::string& name, double eps);
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
 };
+
+/// The tensors of a layer that may want a gradient, added to `to`.
+void list_tensors(const linear& layer, std::vector<at::Tensor>& to);
+void list_tensors(const layer_norm& layer, std::vector<at::Tensor>& to);
+void list_tensors(const rms_norm& layer, std::vector<at::Tensor>& to);
+/// Of several layers.
+template <class... Layers>
+[[nodiscard]] std::vector<at::Tensor> tensors_of(const Layers&... layers) {
+  std::vector<at::Tensor> out;
+  (list_tensors(layers, out), ...);
+  return out;
+}
 
 [[nodiscard]] at::Tensor activate(activation kind, const at::Tensor& x);
 

@@ -97,6 +97,14 @@ void llava::bind() {
     connector_ = connector(*config_.projector, v, weights_, lora_scale_);
   }
   decoder_ = decoder(config_.text, weights_, lora_scale_);
+  recompute_layers(recomputes_);
+}
+
+void llava::recompute_layers(bool on) {
+  recomputes_ = on;
+  tower_.recompute_layers(on);
+  grid_tower_.recompute_layers(on);
+  decoder_.recompute_layers(on);
 }
 
 result<llava> llava::load(const std::filesystem::path& folder) {
@@ -202,6 +210,7 @@ llava llava::without_weights() const {
   m.spelling_ = spelling_;
   m.carried_ = carried_;
   m.prefix_ = prefix_;
+  m.recomputes_ = recomputes_;
   return m;
 }
 

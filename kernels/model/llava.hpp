@@ -84,6 +84,10 @@ class llava {
   /// writes nothing else. A base of gigabytes is held once, however many students stand on it.
   [[nodiscard]] llava on_the_same_base() const;
 
+  /// Whether the way back of a step computes each layer of tower and decoder once more instead of keeping what it needs
+  /// of it (recompute.hpp): less memory, more time, the same bits.
+  void recompute_layers(bool on);
+
   /// The tokens before every picture: at first the begin token, or nothing where the model has none. A chat
   /// template puts more there; cloud and devices must agree.
   [[nodiscard]] const std::vector<std::int32_t>& prefix() const { return prefix_; }
@@ -127,6 +131,7 @@ class llava {
   std::vector<named_tensor> carried_;  // what the file has and nothing here uses; save writes it back
   std::vector<std::int32_t> prefix_;
   double lora_scale_ = 0;
+  bool recomputes_ = false;
   vision_tower tower_;
   grid_tower grid_tower_;
   connector connector_;

@@ -4,6 +4,7 @@
 
 #include "kernels/model/parameter_list.hpp"
 #include "kernels/model/part_names.hpp"
+#include "kernels/model/recompute.hpp"
 
 namespace freshet::model {
 namespace {
@@ -179,7 +180,15 @@ at::Tensor vision_tower::hidden(const visual_input& in, std::int64_t layer) cons
     bias = additive_mask(valid).unsqueeze(1).unsqueeze(1);
   }
   at::Tensor x = embed_alike(in);
-  for (std::int64_t i = 0; i < stop; ++i) x = run(layers_[static_cast<std::size_t>(i)], x, bias);
+  for (std::int64_t i = 0; i < stop; ++i) {
+    const encoder_layer& l = layers_[static_cast<std::size_t>(i)];
+    if (!recomputes_) {
+      x = run(l, x, bias);
+    } else {
+      x = recomputed([this, &l, bias](const at::Tensor& y) { return run(l, y, bias); }, x,
+                     tensors_of(l.norm1, l.norm2, l.q, l.k, l.v, l.out, l.fc1, l.fc2));
+    }
+  }
   return x;
 }
 

@@ -38,6 +38,8 @@ class vision_tower {
   [[nodiscard]] at::Tensor features(const visual_input& in, std::int64_t layer) const;
   /// Hidden states up to `layer` (index into [layers + 1], negative from the end): [N, K (+1), D].
   [[nodiscard]] at::Tensor hidden(const visual_input& in, std::int64_t layer) const;
+  /// Whether the way back computes each layer once more instead of keeping what it needs of it (recompute.hpp).
+  void recompute_layers(bool on) { recomputes_ = on; }
   /// All of them, for tests.
   [[nodiscard]] std::vector<at::Tensor> hidden_all(const visual_input& in) const;
 
@@ -61,6 +63,7 @@ class vision_tower {
   std::vector<stem_layer> stem_;
   adapted_weight patch_weight_;
   at::Tensor patch_bias_, class_embedding_, position_embedding_;
+  bool recomputes_ = false;
   bool has_pre_norm_ = false;
   bool has_post_norm_ = false;
   layer_norm pre_norm_, post_norm_;

@@ -2,11 +2,9 @@
 // given up half way.
 #include <limits>
 
-#include <c10/core/Allocator.h>
-#include <c10/util/ThreadLocalDebugInfo.h>
-
 #include "kernels/distill/learner.hpp"
 #include "tests/kernels/distill/varied_samples.hpp"
+#include "tests/support/tensor_bytes.hpp"
 
 namespace freshet::distill {
 namespace {
@@ -98,6 +96,18 @@ TEST(micro_batch, a_batch_that_fits_in_one_takes_the_same_bits) {
     for (int i = 0; i < 4; ++i) ASSERT_FALSE(one.step().skipped);
     EXPECT_EQ(whole_state(one), whole_state(whole)) << size;
   }
+}
+
+TEST(micro_batch, layers_that_are_computed_again_take_the_same_bits) {
+  learner kept = fed(every_term(5));
+  learner_options options = every_term(5);
+  options.gradient_checkpointing = true;
+  learner again = fed(options);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_FALSE(kept.step().skipped);
+    ASSERT_FALSE(again.step().skipped);
+  }
+  EXPECT_EQ(whole_state(again), whole_state(kept));
 }
 
 TEST(micro_batch, each_call_computes_one_and_shows_nothing_before_the_last) {
@@ -198,39 +208,12 @@ TEST(micro_batch, what_is_not_finite_in_one_skips_the_step_and_leaves_no_gradien
   EXPECT_EQ(whole_state(l), whole_state(good));
 }
 
-/// The most bytes that tensors of this thread held at once.
-class tensor_bytes final : public c10::MemoryReportingInfoBase {
- public:
-  // LibTorch 1.13 has the first, 2.x the second.
-  void reportMemoryUsage(void* /*at*/, std::int64_t change, std::int64_t /*allocated*/, std::int64_t /*reserved*/,
-                         c10::Device /*on*/) {
-    count(change);
-  }
-  void reportMemoryUsage(void* /*at*/, std::int64_t change, std::size_t /*allocated*/, std::size_t /*reserved*/,
-                         c10::Device /*on*/) {
-    count(change);
-  }
-  [[nodiscard]] bool memoryProfilingEnabled() const override { return true; }
-  [[nodiscard]] std::int64_t peak() const { return peak_; }
-
- private:
-  void count(std::int64_t change) {
-    now_ += change;
-    peak_ = std::max(peak_, now_);
-  }
-  std::int64_t now_ = 0;
-  std::int64_t peak_ = 0;
-};
-
 TEST(micro_batch, takes_the_memory_of_its_samples_not_of_the_batch) {
   const auto peak_of = [](std::size_t micro_batch) {
     learner_options options = every_term(micro_batch);
     options.batch = 48;
     learner l = fed(options);
-    const auto meter = std::make_shared<tensor_bytes>();
-    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, meter);
-    EXPECT_FALSE(l.step().skipped);
-    return static_cast<double>(meter->peak());
+    return static_cast<double>(test::most_tensor_bytes([&] { EXPECT_FALSE(l.step().skipped); }));
   };
   const double whole = peak_of(0);
   EXPECT_LT(peak_of(24), 0.65 * whole);
