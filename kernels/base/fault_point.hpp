@@ -17,6 +17,8 @@ inline constexpr int fault_exit_status = 86;
 
 /// Behind FRESHET_FAULT_POINT; reads the environment at the first call.
 void pass_fault_point(std::string_view name);
+/// The next pass reads the environment again: for a process that was forked and is told something else than its parent.
+void forget_fault_plan();
 
 }  // namespace freshet
 

@@ -1,5 +1,6 @@
-// Ends a process at every fault point that it passes, starts it again, and judges what it left. The program
-// is its own child: `test_faults --live MODEL STATE` is one life.
+// Ends a process at every fault point that it passes, starts it again, and judges what it left. A life is a fork of this
+// process, which has loaded LibTorch already; one whose writes are recorded is a program of its own, `test_faults --live
+// MODEL STATE`.
 #include "kernels/base/fault_point.hpp"
 #include "kernels/base/rng.hpp"
 #include "tests/faults/life.hpp"
@@ -7,6 +8,7 @@
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_student.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -17,6 +19,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -24,6 +27,13 @@
 
 namespace freshet::test {
 namespace {
+
+int live_here(const life_options& options) {
+  const std::string wrong = live(options);
+  if (wrong.empty()) return 0;
+  std::cerr << wrong << std::endl;
+  return 1;
+}
 
 class child {
  public:
@@ -36,11 +46,13 @@ class child {
     if (pid_ != 0) return;
     fault.empty() ? ::unsetenv("FRESHET_FAULT") : ::setenv("FRESHET_FAULT", fault.c_str(), 1);
     trace.empty() ? ::unsetenv("FRESHET_FAULT_TRACE") : ::setenv("FRESHET_FAULT_TRACE", trace.c_str(), 1);
-    if (!record.empty()) {
-      ::setenv("LD_PRELOAD", FRESHET_WRITE_RECORDER, 1);
-      ::setenv("FRESHET_RECORD_ROOT", state.c_str(), 1);
-      ::setenv("FRESHET_RECORD_TRACE", record.c_str(), 1);
+    if (record.empty()) {
+      forget_fault_plan();
+      ::_exit(live_here(options));
     }
+    ::setenv("LD_PRELOAD", FRESHET_WRITE_RECORDER, 1);
+    ::setenv("FRESHET_RECORD_ROOT", state.c_str(), 1);
+    ::setenv("FRESHET_RECORD_TRACE", record.c_str(), 1);
     ::execl("/proc/self/exe", "test_faults", "--live", model.c_str(), state.c_str(), static_cast<char*>(nullptr));
     ::_exit(127);
   }
@@ -123,18 +135,26 @@ INSTANTIATE_TEST_SUITE_P(share, faults_at, ::testing::Range(0U, shares));
 
 TEST_F(faults, a_process_that_is_killed_at_any_moment_keeps_its_promises) {
   rng random(21);
+  const auto begun = std::chrono::steady_clock::now();
+  {
+    const temporary_folder other;
+    ASSERT_EQ(run(fresh(other)), 0);
+  }
+  const auto whole_life = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
   const temporary_folder folder;
   auto options = fresh(folder);
-  options.samples = 60;
-  for (int round = 0; round < 12; ++round) {
+  int killed = 0;
+  for (int round = 0; round < 40; ++round) {
     child life(options, "", "");
-    std::this_thread::sleep_for(std::chrono::milliseconds(random.below(400)));
+    std::this_thread::sleep_for(whole_life * random.uniform(0.0, 1.0));
     ::kill(life.pid(), SIGKILL);
     const int ended = life.wait();
     ASSERT_TRUE(ended == -SIGKILL || ended == 0) << ended;
+    killed += ended == 0 ? 0 : 1;
     ASSERT_EQ(judge(options, ended == 0), "") << round;
     options.samples += 6;
   }
+  std::cout << killed << " of 40 lives were killed\n";
   ASSERT_EQ(run(options), 0);
   ASSERT_EQ(judge(options, true), "");
 }
@@ -224,11 +244,10 @@ int main(int argc, char** argv) {
     // Samples beyond the first life's: the harness says how many in a file.
     std::ifstream in(options.state / "samples");
     in >> options.samples;
-    const std::string wrong = freshet::test::live(options);
-    if (wrong.empty()) return 0;
-    std::cerr << wrong << '\n';
-    return 1;
+    return freshet::test::live_here(options);
   }
+  // A team of threads would not survive a fork.
+  at::set_num_threads(1);
   // A death by _exit loses nothing that was written, so a file system in memory tests the same, and sooner.
   if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);
   ::testing::InitGoogleTest(&argc, argv);
