@@ -39,6 +39,10 @@ result<phase_set> open_world(std::vector<std::string> names, const phase_options
   return set;
 }
 
+error none_about_pictures(const std::filesystem::path& file) {
+  return {errc::not_found, file.string() + ": no answered question about a picture"};
+}
+
 /// The pictures and words that a model may be trained on, read once for all phases of one file.
 struct train_split {
   std::shared_ptr<scenes::folder_source> source;
@@ -52,10 +56,10 @@ result<train_split> open_train(const std::filesystem::path& file, const phase_op
   form.side = options.augment ? options.side * 7 / 6 : options.side;
   train_split out;
   FRESHET_TRY_ASSIGN(out.source, scenes::folder_source::open(file, form));
-  if (out.source->image_count() == 0) return error{errc::not_found, file.string() + ": no answered question"};
+  if (out.source->image_count() == 0) return none_about_pictures(file);
   FRESHET_TRY_ASSIGN(const auto lines, scenes::read_question_file(file));
   for (const auto& line : lines) {
-    if (!line) continue;  // the source counts bad lines
+    if (!line || !line->image) continue;  // the source counts bad lines
     for (const std::string& w : model::split_words(line->question + " " + line->answer.value_or(""))) {
       if (w == "left" || w == "right") out.mirror = false;
       const bool mark = w.size() == 1 && std::ispunct(static_cast<unsigned char>(w.front())) != 0;
@@ -126,7 +130,7 @@ result<phase_set> open_folder(const std::string& data, std::vector<std::string> 
     test.shuffle = true;
     FRESHET_TRY_ASSIGN(auto test_source, scenes::folder_source::open(files.test, test));
     std::shared_ptr<scenes::folder_source> held = std::move(test_source);
-    if (held->image_count() == 0) return error{errc::not_found, files.test.string() + ": no answered question"};
+    if (held->image_count() == 0) return none_about_pictures(files.test);
     FRESHET_TRY_ASSIGN(auto stream, scenes::folder_source::open(files.test, test));
     phase p;
     p.name = name;

@@ -42,8 +42,8 @@ folder_source::folder_source(std::filesystem::path folder, folder_options option
   }
   std::unordered_map<std::string, std::size_t> group_of;
   for (std::size_t i = 0; i < lines_.size(); ++i) {
-    if (!lines_[i] || !lines_[i]->answer) continue;
-    const auto [found, is_new] = group_of.emplace(lines_[i]->image, groups_.size());
+    if (!lines_[i] || !lines_[i]->answer || !lines_[i]->image) continue;
+    const auto [found, is_new] = group_of.emplace(*lines_[i]->image, groups_.size());
     if (is_new) groups_.emplace_back();
     groups_[found->second].push_back(i);
   }
@@ -56,11 +56,13 @@ result<sample> folder_source::at(std::uint64_t index) const {
   const auto position = static_cast<std::size_t>(index);
   const auto& line = lines_[order_.empty() ? position : order_[position]];
   if (!line) return line.err();
-  FRESHET_TRY_ASSIGN(const auto picture, picture_of(*line));
   sample out;
-  out.picture = *picture;
-  rng random = rng(options_.seed).split("filter").split(index);
-  filter_->apply(out.picture, options_.severity, random);
+  if (line->image) {
+    FRESHET_TRY_ASSIGN(const auto picture, picture_of(*line->image));
+    out.picture = *picture;
+    rng random = rng(options_.seed).split("filter").split(index);
+    filter_->apply(out.picture, options_.severity, random);
+  }
   out.question = line->question;
   out.answer = line->answer;
   out.domain = domain_of(*line);
@@ -73,7 +75,7 @@ result<example> folder_source::example_at(std::uint64_t image, std::uint64_t dra
     return {errc::invalid_argument, "image " + std::to_string(image) + " of " + std::to_string(groups_.size())};
   const group& all = groups_[static_cast<std::size_t>(image)];
   const question_line& first = *lines_[all.front()];
-  FRESHET_TRY_ASSIGN(const auto picture, picture_of(first));
+  FRESHET_TRY_ASSIGN(const auto picture, picture_of(*first.image));
   example out;
   out.picture = *picture;
   rng random = rng(options_.seed).split("example").split(image).split(draw);
@@ -93,21 +95,23 @@ std::uint64_t folder_source::cached_bytes() const {
   return cached_bytes_;
 }
 
-result<std::shared_ptr<const image>> folder_source::picture_of(const question_line& line) const {
+result<std::shared_ptr<const image>> folder_source::picture_of(const std::string& file) const {
+  if (!options_.pictures)
+    return skip_error(skip_kind::unread_picture, errc::unsupported, file + ", and text only is read here");
   {
     const std::lock_guard<std::mutex> lock(cache_mutex_);
-    const auto found = cache_.find(line.image);
+    const auto found = cache_.find(file);
     if (found != cache_.end()) return found->second;
   }
   // Decoded outside the lock: two threads may decode the same image once each, never wait.
-  auto decoded = read_image(folder_ / line.image, options_.images);
+  auto decoded = read_image(folder_ / file, options_.images);
   if (!decoded) return image_error(decoded.err());
   if (options_.side > 0) *decoded = resize(*decoded, options_.side, options_.side);
   auto picture = std::make_shared<const image>(std::move(*decoded));
 
   const std::lock_guard<std::mutex> lock(cache_mutex_);
   const std::uint64_t bytes = picture->rgb.size();
-  if (cached_bytes_ + bytes <= options_.max_cache_bytes && cache_.emplace(line.image, picture).second)
+  if (cached_bytes_ + bytes <= options_.max_cache_bytes && cache_.emplace(file, picture).second)
     cached_bytes_ += bytes;
   return picture;
 }

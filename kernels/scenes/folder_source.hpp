@@ -1,8 +1,9 @@
-// Real data as a stream: the questions of a JSON-lines file about image files beside it, with any
-// filter shift on top. Images are decoded when first asked for and kept, resized, within a bound.
+// Real data as a stream: the questions of a JSON-lines file about image files beside it, or about nothing
+// but themselves, with any filter shift on top of pictures. Images are decoded when first asked for and kept, resized, within a bound.
 //
 // at(i) is line i of the file (blank lines not counted), or its error: bad input is for the caller
-// to count (skip_counter.hpp) and skip. example_at(i) is image i with all its answered questions.
+// to count (skip_counter.hpp) and skip. example_at(i) is image i with all its answered questions; lines
+// without an image are in no example.
 // Thread contract: const members may be called from several threads at once.
 #pragma once
 
@@ -25,6 +26,7 @@ namespace freshet::scenes {
 
 struct folder_options {
   int side = 0;                 ///< pictures are resized to a square of that side; 0 keeps their size
+  bool pictures = true;         ///< false, for who reads text only: no image is opened, its lines are errors
   std::string shift = "clean";  ///< any filter; "semantic" is refused, its words belong to scenes
   double severity = default_severity;
   std::uint64_t seed = 0;
@@ -59,7 +61,7 @@ class folder_source final : public sample_source {
 
   folder_source(std::filesystem::path folder, folder_options options, const shift& filter,
                 std::vector<result<question_line>> lines);
-  [[nodiscard]] result<std::shared_ptr<const image>> picture_of(const question_line& line) const;
+  [[nodiscard]] result<std::shared_ptr<const image>> picture_of(const std::string& file) const;
   [[nodiscard]] std::string domain_of(const question_line& line) const;
 
   std::filesystem::path folder_;

@@ -15,10 +15,21 @@ result<phase_source> open_world(const std::string& name, std::uint64_t occurrenc
   return phase_source{name, std::make_shared<scene_source>(domain, seed)};
 }
 
+/// Under a filter, text would be what it is and be called something else.
+result<void> check_shift(const std::string& from, const std::string& name, const phase_options& options) {
+  if (options.pictures) return {};
+  FRESHET_TRY_ASSIGN(const shift* found, find_shift(name));
+  if (found->kind == shift_kind::none) return {};
+  return {errc::invalid_argument, from + ": phase \"" + name +
+                                      "\" changes pictures; where text only is read, \"clean\" is right, or a folder with files "
+                                      "of its own for each domain"};
+}
+
 result<phase_source> open_file(const std::filesystem::path& file, const std::string& name, const std::string& shift,
                                const phase_options& options) {
   folder_options reading;
   reading.side = options.side;
+  reading.pictures = options.pictures;
   reading.shift = shift;
   reading.severity = options.severity;
   reading.seed = options.seed;
@@ -33,6 +44,9 @@ result<std::vector<phase_source>> open_phase_sources(const std::string& from, co
                                                      const phase_options& options) {
   if (phases.empty()) return error{errc::invalid_argument, "no phases named"};
   const bool world = from == "scenes";
+  if (world && !options.pictures) {
+    return error{errc::invalid_argument, "\"scenes\" are pictures; of text, a folder or a .jsonl file of questions is a stream"};
+  }
   const bool single_file = std::filesystem::path(from).extension() == ".jsonl";
   data_folder folder;
   if (!world && !single_file) {
@@ -50,6 +64,7 @@ result<std::vector<phase_source>> open_phase_sources(const std::string& from, co
     auto found = opened.find(name);
     if (found == opened.end()) {
       phase_source made;
+      if (single_file || !folder.several) FRESHET_TRY(check_shift(from, name, options));
       if (single_file) {
         FRESHET_TRY_ASSIGN(made, open_file(from, name, name, options));
       } else if (folder.several) {

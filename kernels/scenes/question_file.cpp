@@ -45,7 +45,7 @@ bool is_safe(const std::string& path) {
 
 error bad_line(const std::string& what) {
   return skip_error(skip_kind::bad_line, errc::corrupt,
-                    what + R"(; expected {"image": "...", "question": "...", "answer": "..."})");
+                    what + R"(; expected {"image": "...", "question": "...", "answer": "..."}, without "image" where there is no picture)");
 }
 
 /// A text field: absent or null is no value; another type is an error.
@@ -84,14 +84,14 @@ result<question_line> parse_question_line(std::string_view line, const question_
   FRESHET_TRY_ASSIGN(auto question, text_field(parsed, "question", limits));
   FRESHET_TRY_ASSIGN(auto answer, text_field(parsed, "answer", limits));
   FRESHET_TRY_ASSIGN(auto domain, text_field(parsed, "domain", limits));
-  if (!image) return bad_line("no \"image\"");
+  if (!image && !question) return bad_line("neither \"image\" nor \"question\"");
   if (!question || blank(*question))
-    return skip_error(skip_kind::empty_question, errc::invalid_argument, "no question about " + *image);
+    return skip_error(skip_kind::empty_question, errc::invalid_argument, "no question" + (image ? " about " + *image : ""));
   if (answer && blank(*answer)) answer.reset();
-  if (!is_safe(*image))
+  if (image && !is_safe(*image))
     return skip_error(skip_kind::unsafe_path, errc::invalid_argument,
                       "image \"" + *image + "\"; expected a path relative to the data folder, without ..");
-  return question_line{std::move(*image), std::move(*question), std::move(answer), std::move(domain)};
+  return question_line{std::move(image), std::move(*question), std::move(answer), std::move(domain)};
 }
 
 result<std::vector<result<question_line>>> read_question_file(const std::filesystem::path& path,

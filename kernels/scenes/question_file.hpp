@@ -1,6 +1,6 @@
 // The JSON-lines file of a data folder: one question a line,
 //   {"image": "relative/path.png", "question": "…", "answer": "…", "domain": "…"}
-// where answer and domain may be absent. A bad line is kept as its error, so that indices are line
+// where all but the question may be absent; without an image the question is about no picture. A bad line is kept as its error, so that indices are line
 // numbers and the stream can count and skip it.
 // Thread contract: plain values; read_question_file reads one file.
 #pragma once
@@ -18,7 +18,7 @@
 namespace freshet::scenes {
 
 struct question_line {
-  std::string image;  ///< as written: relative, inside the folder
+  std::optional<std::string> image;  ///< as written: relative, inside the folder; none: a question of text alone
   std::string question;
   std::optional<std::string> answer;
   std::optional<std::string> domain;

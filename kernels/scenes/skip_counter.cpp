@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::array<std::string_view, all_skip_kinds> names{"bad_line",          "empty_question", "unsafe_path",
                                                              "missing_image",     "broken_image",   "oversized",
-                                                             "unsupported_image", "unreadable"};
+                                                             "unsupported_image", "unreadable",     "no_picture",
+                                                             "unread_picture"};
 
 }  // namespace
 

@@ -22,8 +22,10 @@ enum class skip_kind : std::uint8_t {
   oversized,          ///< a line, file, picture or text beyond its limit
   unsupported_image,  ///< not PNG or JPEG, or of a flavour that is not read
   unreadable,         ///< the system refused to read
+  no_picture,         ///< a question of text alone, for a model that looks at pictures
+  unread_picture,     ///< a picture, for a model that reads text only
 };
-inline constexpr std::size_t all_skip_kinds = 8;
+inline constexpr std::size_t all_skip_kinds = 10;
 
 [[nodiscard]] std::string_view name(skip_kind kind) noexcept;
 

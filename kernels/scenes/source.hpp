@@ -1,4 +1,4 @@
-// What the engine streams: pictures with one question each, by index. The same (seed, index) gives
+// What the engine streams: pictures with one question each, or questions alone, by index. The same (seed, index) gives
 // the same sample in every process, so a stream can be replayed, split among devices and compared.
 // Implementations: scene_source (the built-in world, endless), folder_source (real data).
 #pragma once
@@ -16,7 +16,7 @@
 namespace freshet::scenes {
 
 struct sample {
-  image picture;
+  image picture;  ///< empty: the question is about no picture
   std::string question;
   std::optional<std::string> answer;  ///< devices have none
   std::string domain;

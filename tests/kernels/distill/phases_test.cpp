@@ -160,6 +160,22 @@ TEST(folder, the_vocabulary_is_that_of_the_train_split_as_the_tokenizer_cuts_it)
   EXPECT_EQ(set.vocabulary, (std::vector<std::string>{"dark", "isn't", "it", "no", "señor"}));
 }
 
+TEST(folder, lines_without_a_picture_are_for_others) {
+  const single_domain d;
+  std::string train = R"({"question": "what is written left", "answer": "text"})" "\n";
+  train += data::line("train0.png", "how dark", "very");
+  d.write("train.jsonl", train);
+  const phase_set set = open_phases(d.path().string(), {"clean"}, small()).value();
+  EXPECT_EQ(set.vocabulary, (std::vector<std::string>{"dark", "how", "very"}));
+  rng random(1);
+  EXPECT_EQ(set.phases[0].draw(random)->questions.front().question, "how dark");
+
+  d.write("test.jsonl", R"({"question": "what", "answer": "text"})" "\n");
+  const auto without = open_phases(d.path().string(), {"clean"}, small());
+  ASSERT_FALSE(without.ok());
+  EXPECT_NE(without.err().context.find("test.jsonl: no answered question about a picture"), std::string::npos) << without.err().text();
+}
+
 TEST(folder, mirrors_unless_questions_speak_of_sides) {
   for (const auto& [question, mirrors] :
        std::vector<std::pair<std::string, bool>>{{"what is this", true}, {"what is left of it", false}}) {

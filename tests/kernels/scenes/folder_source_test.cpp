@@ -136,6 +136,53 @@ TEST(folder_source, shifts_on_top_are_deterministic_and_named) {
   EXPECT_NE(d.open(options)->at(0)->picture, one->at(0)->picture);
 }
 
+/// A line about a picture between two of text alone, one of them answered.
+struct mixed_data : temporary_folder {
+  mixed_data() {
+    write("a.png", as_text(encode_png(plain(10, 8, 50)).value()));
+    write("t.jsonl", R"({"question": "q1", "answer": "x"}
+{"image": "a.png", "question": "q2", "answer": "y"}
+{"image": null, "question": "q3", "domain": "law"}
+)");
+  }
+};
+
+TEST(folder_source, a_line_without_an_image_is_a_sample_without_a_picture_under_any_filter) {
+  const mixed_data d;
+  folder_options options;
+  options.side = 16;
+  options.shift = "noise";
+  const auto source = folder_source::open(d / "t.jsonl", options).value();
+  const sample text = source->at(0).value();
+  EXPECT_TRUE(text.picture.empty());
+  EXPECT_EQ(text.picture.width, 0);
+  EXPECT_EQ(text.question, "q1");
+  EXPECT_EQ(text.answer, "x");
+  EXPECT_EQ(source->at(1)->picture.width, 16);
+  EXPECT_EQ(source->at(2)->domain, "law+noise");
+}
+
+TEST(folder_source, lines_without_an_image_are_in_no_example) {
+  const mixed_data d;
+  const auto source = folder_source::open(d / "t.jsonl").value();
+  ASSERT_EQ(source->image_count(), 1U);
+  ASSERT_EQ(source->example_at(0)->questions.size(), 1U);
+  EXPECT_EQ(source->example_at(0)->questions[0].question, "q2");
+}
+
+TEST(folder_source, for_text_only_no_image_is_opened_and_its_line_is_an_error) {
+  const mixed_data d;
+  std::filesystem::remove(d / "a.png");
+  folder_options options;
+  options.pictures = false;
+  const auto source = folder_source::open(d / "t.jsonl", options).value();
+  EXPECT_TRUE(source->at(0).ok());
+  const auto picture = source->at(1);
+  ASSERT_FALSE(picture.ok());
+  EXPECT_EQ(kind_of(picture.err()), skip_kind::unread_picture) << picture.err().text();
+  EXPECT_NE(picture.err().context.find("a.png"), std::string::npos) << picture.err().text();
+}
+
 TEST(folder_source, shuffle_is_a_permutation_by_seed) {
   const temporary_folder folder;
   folder.write("a.png", as_text(encode_png(plain(2, 2, 1)).value()));

@@ -133,5 +133,36 @@ TEST(phase_sources, what_does_not_exist_is_named) {
   EXPECT_NE(no_file.err().text().find("/nonexistent/data.jsonl"), std::string::npos);
 }
 
+TEST(phase_sources, for_text_only_there_is_no_world_and_no_filter) {
+  phase_options options;
+  options.pictures = false;
+  const auto world = open_phase_sources("scenes", {"clean"}, options);
+  ASSERT_FALSE(world.ok());
+  EXPECT_NE(world.err().context.find("scenes"), std::string::npos) << world.err().text();
+
+  const temporary_folder folder;
+  folder.write("train.jsonl", "");
+  folder.write("test.jsonl", R"({"question": "q", "answer": "a"})" "\n");
+  for (const std::string& from : {folder.path().string(), (folder / "test.jsonl").string()}) {
+    const auto plain = open_phase_sources(from, {"clean"}, options);
+    ASSERT_TRUE(plain.ok()) << plain.err().text();
+    EXPECT_EQ(plain->front().source->at(0)->question, "q");
+    const auto fog = open_phase_sources(from, {"clean", "fog"}, options);
+    ASSERT_FALSE(fog.ok());
+    EXPECT_NE(fog.err().context.find("fog"), std::string::npos) << fog.err().text();
+  }
+}
+
+TEST(phase_sources, domains_of_text_are_phases_whatever_their_names) {
+  const temporary_folder folder;
+  for (const char* name : {"fog", "law"}) {
+    folder.write(std::string(name) + ".train.jsonl", "");
+    folder.write(std::string(name) + ".test.jsonl", R"({"question": "q", "answer": "a"})" "\n");
+  }
+  phase_options options;
+  options.pictures = false;
+  EXPECT_TRUE(open_phase_sources(folder.path().string(), {"law", "fog", "law"}, options).ok());
+}
+
 }  // namespace
 }  // namespace freshet::scenes

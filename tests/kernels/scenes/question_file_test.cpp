@@ -35,16 +35,26 @@ TEST(question_line, reads_all_fields_and_ignores_unknown_ones) {
 
 TEST(question_line, bad_lines_by_kind) {
   for (const char* line :
-       {"nonsense", "{", "[]", "3", "{}", R"({"image": 3, "question": "q"})", R"({"question": "q"})",
+       {"nonsense", "{", "[]", "3", "{}", R"({"image": 3, "question": "q"})", R"({"answer": "a"})",
         R"({"image": "a.png", "question": ["q"]})", R"({"image": "a.png", "question": "q", "answer": 1})"})
     EXPECT_EQ(kind_of_line(line), skip_kind::bad_line) << line;
   EXPECT_EQ(kind_of_line("{\"image\": \"a.png\", \"question\": \"\xFF\xFE\"}"), skip_kind::bad_line);  // not UTF-8
-  for (const char* line : {R"({"image": "a.png"})", R"({"image": "a.png", "question": ""})",
+  for (const char* line : {R"({"image": "a.png"})", R"({"image": "a.png", "question": ""})", R"({"question": " "})",
                            R"({"image": "a.png", "question": " \t "})", R"({"image": "a.png", "question": null})"})
     EXPECT_EQ(kind_of_line(line), skip_kind::empty_question) << line;
   EXPECT_EQ(kind_of_line(about(std::string(5000, 'a'))), skip_kind::oversized);
   EXPECT_EQ(kind_of_line(about(std::string(70000, 'a'))), skip_kind::oversized);
   EXPECT_EQ(kind_of_line(std::string(10000, '[')), skip_kind::bad_line);
+}
+
+TEST(question_line, without_an_image_is_a_question_of_text_alone) {
+  for (const char* line : {R"({"question": "what?", "answer": "cat"})", R"({"image": null, "question": "what?", "answer": "cat"})"}) {
+    const auto read = parse_question_line(line);
+    ASSERT_TRUE(read.ok()) << line;
+    EXPECT_FALSE(read->image.has_value()) << line;
+    EXPECT_EQ(read->question, "what?");
+    EXPECT_EQ(read->answer, "cat");
+  }
 }
 
 TEST(question_line, paths_stay_in_their_folder) {

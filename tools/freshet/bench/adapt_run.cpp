@@ -146,7 +146,7 @@ result<void> measure_image_bytes(adapt_outcome& out, const truth& t) {
   double n = 0;
   for (std::uint64_t i = 0; i < t.length(); i += step) {
     const auto s = t.of(0).at(i);
-    if (!s.ok()) continue;
+    if (!s.ok() || s->picture.empty()) continue;
     FRESHET_TRY_ASSIGN(const auto as_png, scenes::encode_png(s->picture));
     FRESHET_TRY_ASSIGN(const auto as_jpeg, scenes::encode_jpeg(s->picture, jpeg_quality));
     png += static_cast<double>(as_png.size());
