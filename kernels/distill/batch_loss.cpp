@@ -99,8 +99,8 @@ batch_totals totals_of(const std::vector<sample_handle>& batch, const loss_weigh
 
 part_loss loss_of(const model::llava& student, const alignment_layers& alignment, const loss_weights& weights,
                   const std::vector<sample_handle>& part, const batch_totals& batch) {
-  const qa_batch read = pack_samples(part, *student.config().vision);
-  const at::Tensor visual = student.visual_tokens(read.visual);
+  const qa_batch read = pack_samples(part, student.config());
+  const at::Tensor visual = visual_tokens(student, read);
   const at::Tensor hidden = label_hidden(student, visual, read);
   const at::Tensor logits = student.logits(hidden);
   const position_targets targets = targets_of(part, batch.kept_logits);

@@ -26,8 +26,8 @@ std::vector<sample_handle> with_own_logits(const model::llava& student, const st
     const std::vector<sample_handle> part(
         samples.begin() + static_cast<std::ptrdiff_t>(from),
         samples.begin() + static_cast<std::ptrdiff_t>(std::min(samples.size(), from + at_once)));
-    const qa_batch batch = pack_samples(part, *student.config().vision);
-    const at::Tensor logits = student.logits(label_hidden(student, student.visual_tokens(batch.visual), batch));
+    const qa_batch batch = pack_samples(part, student.config());
+    const at::Tensor logits = student.logits(label_hidden(student, visual_tokens(student, batch), batch));
     const auto [log_probs, ids] = at::log_softmax(logits, -1).topk(k, -1);
     const at::Tensor rest = (1 - log_probs.exp().sum(-1)).clamp(0, 1).contiguous();
     const at::Tensor values = log_probs.contiguous();

@@ -19,7 +19,7 @@ namespace freshet::distill {
 
 /// M = all answer positions of the batch, N pictures, T text positions.
 struct qa_batch {
-  model::visual_input visual;
+  model::visual_input visual;  ///< its patches are undefined where there are no pictures
   model::text_blocks text;
   at::Tensor label_rows;     ///< i64 [M] picture of each answer position
   at::Tensor label_columns;  ///< i64 [M] text position whose logits predict the label
@@ -34,6 +34,9 @@ struct qa_block {
 
 /// Lays out blocks[n] behind picture n. `visual` is taken as it is.
 [[nodiscard]] qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa_block>>& blocks);
+
+/// The visual tokens [N, K, D] of the batch; K = 0 where there are no pictures.
+[[nodiscard]] at::Tensor visual_tokens(const model::llava& m, const qa_batch& batch);
 
 /// Hidden states [M, D] at the label positions.
 [[nodiscard]] at::Tensor label_hidden(const model::llava& m, const at::Tensor& visual_tokens, const qa_batch& batch);

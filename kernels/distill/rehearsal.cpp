@@ -7,38 +7,52 @@
 #include "kernels/model/safetensors.hpp"
 
 namespace freshet::distill {
+namespace {
+
+/// Of what the student reads of a picture: nothing where it reads text only.
+struct form {
+  std::int64_t count = 0;
+  std::int64_t width = 0;
+};
+form form_of(const std::optional<model::vision_config>& vision) {
+  return vision ? form{vision->cells(), vision->cell_values()} : form{};
+}
+
+}  // namespace
 
 result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
-                            const model::vision_config& vision) {
+                            const std::optional<model::vision_config>& vision) {
+  const std::int64_t side = vision ? vision->image_size : 0;
   std::vector<std::uint8_t> patches;
   nlohmann::json questions = nlohmann::json::array();
   for (std::size_t i = 0; i < examples.size(); ++i) {
     const scenes::image& picture = examples[i].picture;
-    if (picture.width != vision.image_size || picture.height != vision.image_size) {
+    if (picture.width != side || picture.height != side) {
       return error{errc::shape_mismatch, "rehearsal picture of another size than the model reads"};
     }
-    const auto cut = model::cut_patches(picture.rgb.data(), vision.image_size, vision.cell_size());
-    patches.insert(patches.end(), cut.begin(), cut.end());
+    if (vision) {
+      const auto cut = model::cut_patches(picture.rgb.data(), side, vision->cell_size());
+      patches.insert(patches.end(), cut.begin(), cut.end());
+    }
     for (const scenes::qa& q : examples[i].questions) questions.push_back({i, q.question, q.answer});
   }
   const auto n = static_cast<std::int64_t>(examples.size());
-  const std::int64_t width = vision.cell_values();
+  const form cells = form_of(vision);
   return model::write_safetensors(folder / rehearsal_file,
-                                  {{"patches", host_tensor::of(std::move(patches), {n, vision.cells(), width})}},
+                                  {{"patches", host_tensor::of(std::move(patches), {n, cells.count, cells.width})}},
                                   {{"questions", questions.dump()}});
 }
 
 result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& folder,
-                                                  const model::vision_config& vision, const model::tokenizer& words,
-                                                  rehearsal_part part) {
+                                                  const std::optional<model::vision_config>& vision,
+                                                  const model::tokenizer& words, rehearsal_part part) {
   std::vector<sample_handle> out;
   const std::filesystem::path path = folder / rehearsal_file;
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return out;
   FRESHET_TRY_ASSIGN(const model::safetensors_file file, model::safetensors_file::open(path));
   FRESHET_TRY_ASSIGN(const host_tensor patches, file.get("patches"));
-  const std::int64_t cells = vision.cells();
-  const std::int64_t width = vision.cell_values();
+  const auto [cells, width] = form_of(vision);
   if (patches.type() != dtype::u8 || patches.shape().size() != 3 || patches.shape()[1] != cells ||
       patches.shape()[2] != width) {
     return error{errc::shape_mismatch, path.string() + ": patches of another form than the student reads"};

@@ -2,11 +2,13 @@
 // beside the student, so that the distiller can replay what the student must not forget.
 //
 // rehearsal.safetensors: "patches" u8 [N, L, P]; metadata "questions": JSON array of
-// [picture, question, answer].
+// [picture, question, answer]. Of a student that reads text only L = P = 0, and a picture is a number for
+// questions that belong together.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "kernels/base/result.hpp"
@@ -19,8 +21,9 @@ namespace freshet::distill {
 
 inline constexpr const char* rehearsal_file = "rehearsal.safetensors";
 
+/// `vision`: of the student; none where it reads text only.
 result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
-                            const model::vision_config& vision);
+                            const std::optional<model::vision_config>& vision);
 
 /// Every `held_out_every`-th picture, from the first on, is never trained on: devices examine new versions by its
 /// questions, and an examination whose answers were learned by heart shows nothing. All others are rehearsed.
@@ -29,7 +32,7 @@ enum class rehearsal_part : std::uint8_t { rehearsed, held_out };
 
 /// One sample a question of that part. Empty when the folder has no such file.
 result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& folder,
-                                                  const model::vision_config& vision, const model::tokenizer& words,
-                                                  rehearsal_part part);
+                                                  const std::optional<model::vision_config>& vision,
+                                                  const model::tokenizer& words, rehearsal_part part);
 
 }  // namespace freshet::distill

@@ -14,8 +14,8 @@
 
 namespace freshet::distill {
 
-/// One labelled sample, as the student will read it. K kept tokens of P bytes, A answer positions,
-/// k teacher logits a position.
+/// One labelled sample, as the student will read it. K kept tokens of P bytes (none where the student reads
+/// text only), A answer positions, k teacher logits a position.
 struct labelled_sample {
   host_tensor patches;                   ///< u8 [K, P]
   std::vector<std::int64_t> positions;   ///< [K] cells of the grid

@@ -40,10 +40,10 @@ model::visual_input visual_of(const std::vector<sample_handle>& samples, const m
 
 }  // namespace
 
-qa_batch pack_samples(const std::vector<sample_handle>& samples, const model::vision_config& vision) {
+qa_batch pack_samples(const std::vector<sample_handle>& samples, const model::model_config& student) {
   std::vector<std::vector<qa_block>> blocks;
   for (const auto& s : samples) blocks.push_back({{s->prompt, s->answer}});
-  return pack_batch(visual_of(samples, vision.pixels), blocks);
+  return pack_batch(student.vision ? visual_of(samples, student.vision->pixels) : model::visual_input{}, blocks);
 }
 
 padded_rows pad_rows(const std::vector<host_tensor>& parts) {

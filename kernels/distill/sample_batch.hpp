@@ -1,5 +1,5 @@
-// Labelled samples as the tensors that the student reads: one question a picture, rows padded to the longest among
-// these samples. Padding changes nothing but the shapes.
+// Labelled samples as the tensors that the student reads: one question a picture, or alone where the student reads text
+// only, rows padded to the longest among these samples. Padding changes nothing but the shapes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +13,7 @@
 namespace freshet::distill {
 
 /// Samples that fit the student (check_sample), at least one. Its answer positions M are in the order of the samples.
-[[nodiscard]] qa_batch pack_samples(const std::vector<sample_handle>& samples, const model::vision_config& vision);
+[[nodiscard]] qa_batch pack_samples(const std::vector<sample_handle>& samples, const model::model_config& student);
 
 struct padded_rows {
   at::Tensor values;  ///< f32 [N, longest, D]

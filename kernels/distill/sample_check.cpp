@@ -23,6 +23,11 @@ bool all_words(const std::vector<std::int32_t>& ids, std::int64_t words) {
   return std::all_of(ids.begin(), ids.end(), [&](std::int32_t id) { return id >= 0 && id < words; });
 }
 
+result<void> check_text_only(const labelled_sample& s) {
+  if (s.patches.empty() && s.positions.empty()) return {};
+  return wrong_shape("it has cells of a picture, and the student reads text only");
+}
+
 result<void> check_cells(const labelled_sample& s, const model::vision_config& v) {
   const std::int64_t width = v.cell_values();
   if (!is_matrix(s.patches, dtype::u8, s.positions.size(), width)) {
@@ -69,8 +74,7 @@ result<void> check_features(const host_tensor& features, const char* field, std:
 }  // namespace
 
 result<void> check_sample(const labelled_sample& s, const model::model_config& student, std::int64_t teacher_width) {
-  FRESHET_ENSURE(student.vision.has_value(), "check_sample: the student has no vision tower");
-  FRESHET_TRY(check_cells(s, *student.vision));
+  FRESHET_TRY(student.vision ? check_cells(s, *student.vision) : check_text_only(s));
   if (s.prompt.empty()) return wrong_shape("no question");
   if (s.answer.empty()) return wrong_shape("no answer");
   const std::int64_t words = student.text.vocab_size;

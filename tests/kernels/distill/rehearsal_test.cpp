@@ -85,6 +85,22 @@ TEST(rehearsal, no_picture_of_the_examination_is_rehearsed) {
     for (const auto& b : rehearsed) EXPECT_FALSE(a->patches == b->patches);
 }
 
+TEST(rehearsal, of_text_alone_is_questions_without_cells) {
+  const test::temporary_folder folder;
+  auto given = examples();
+  EXPECT_EQ(save_rehearsal(folder.path(), given, std::nullopt).err().code, errc::shape_mismatch) << "with pictures";
+  for (auto& e : given) e.picture = {};
+  ASSERT_TRUE(save_rehearsal(folder.path(), given, std::nullopt).ok());
+  const auto rehearsed = load_rehearsal(folder.path(), std::nullopt, *rehearsal_words(), part);
+  ASSERT_TRUE(rehearsed.ok()) << rehearsed.err().text();
+  ASSERT_EQ(rehearsed->size(), 1U);
+  EXPECT_EQ(rehearsed->front()->prompt, prompt_tokens(*rehearsal_words(), "is it"));
+  EXPECT_TRUE(rehearsed->front()->patches.empty());
+  EXPECT_TRUE(rehearsed->front()->positions.empty());
+  EXPECT_EQ(load_rehearsal(folder.path(), std::nullopt, *rehearsal_words(), rehearsal_part::held_out)->size(), 2U);
+  EXPECT_EQ(load_rehearsal(folder.path(), eyes(), *rehearsal_words(), part).err().code, errc::shape_mismatch);
+}
+
 TEST(rehearsal, a_folder_without_one_gives_none) {
   const test::temporary_folder folder;
   EXPECT_TRUE(load_rehearsal(folder.path(), eyes(), *rehearsal_words(), part)->empty());
