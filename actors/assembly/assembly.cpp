@@ -11,6 +11,7 @@
 #include "actors/assembly/device_streams.hpp"
 #include "actors/assembly/model_cache.hpp"
 #include "actors/assembly/node_security.hpp"
+#include "actors/assembly/text_only.hpp"
 #include "actors/compressor/compressor_core.hpp"
 #include "actors/deployer/deployer_core.hpp"
 #include "actors/device/device_core.hpp"
@@ -202,11 +203,15 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
         while (place.index < devices.size() && devices[place.index]->where() != spec.where()) ++place.index;
       }
       FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(s.model));
-      if (!config.vision) return error{errc::unsupported, s.model + ": the student needs a vision tower"};
-      place.side = static_cast<int>(config.vision->image_size);
       const topology::role_spec* filter = topology::filter_of(graph_, spec);
       FRESHET_ENSURE(filter != nullptr, "a checked topology has a filter for each device");
       const auto& filtering = std::get<config::uplink_filter_settings>(filter->settings);
+      place.pictures = config.vision.has_value();
+      if (place.pictures) {
+        place.side = static_cast<int>(config.vision->image_size);
+      } else {
+        FRESHET_TRY(check_text_only(s, filtering));
+      }
       device_options o;
       o.device = spec.device;
       o.model = s.model;
@@ -323,6 +328,8 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       const auto& s = std::get<config::distiller_settings>(spec.settings);
       const auto& teaching = std::get<config::teacher_settings>(graph_.roles_of(role_kind::teacher).front()->settings);
       FRESHET_TRY_ASSIGN(const student_line student, line());
+      const auto& vision = student.base.net->config().vision;
+      if (!vision) FRESHET_TRY(check_text_only(s));
       distiller_options o;
       o.intake = the(graph_, role_kind::intake);
       o.compressor = the(graph_, role_kind::compressor);
@@ -347,13 +354,16 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       } else {
         o.teacher = std::filesystem::path(teaching.model).filename().string();
         FRESHET_TRY_ASSIGN(const loaded_model teacher, cache_->models.load(teaching.model, teaching.chat_template));
+        if (vision && !teacher.net->config().vision) {
+          return error{errc::config, "teacher.model " + teaching.model + " is a decoder alone, which reads text only, and the student " +
+                                         s.student + " looks at pictures; a teacher with a vision tower is right"};
+        }
         teacher_width = teacher.net->config().text.hidden_size;
         // Same vocabulary, same ids: then the teacher's logits can be distilled word by word.
         o.labelling.shared_vocabulary = teacher.words->vocab_size() == student.base.words->vocab_size();
       }
       FRESHET_TRY_ASSIGN(const auto rehearsal,
-                         distill::load_rehearsal(s.student, *student.base.net->config().vision, *student.base.words,
-                                                 distill::rehearsal_part::rehearsed));
+                         distill::load_rehearsal(s.student, vision, *student.base.words, distill::rehearsal_part::rehearsed));
       const distill::learner_options learning = learner_options_of(s);
       const bool wanted = s.source_logits && s.terms.logit_kd > 0 && s.source_replay_share > 0;
       const std::size_t own_logits = wanted ? teaching.top_k_logits : 0;

@@ -34,6 +34,7 @@ stream_factory streams_for(const config::source_settings& source, const stream_p
     const bool world = source.from == "scenes";
     scenes::phase_options options;
     options.side = place.side;
+    options.pictures = place.pictures;
     options.severity = source.severity;
     options.seed = world ? rng(source.seed).split(place.index).next() : source.seed;
     FRESHET_TRY_ASSIGN(const auto phases, scenes::open_phase_sources(source.from, source.phases, options));

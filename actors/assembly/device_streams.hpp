@@ -14,6 +14,7 @@ struct stream_place {
   std::uint32_t index = 0;    ///< of the device in its fleet, from 0
   std::uint32_t devices = 1;
   int side = 48;              ///< pixels that the student reads
+  bool pictures = true;       ///< false: it reads text only
 };
 
 /// The built-in world gets a seed of its own for each device; a folder's domain is dealt out in

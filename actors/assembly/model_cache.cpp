@@ -12,9 +12,6 @@ result<loaded_model> model_cache::load(const std::string& folder, const std::str
   const auto found = models_.find({folder, chat_template});
   if (found != models_.end()) return found->second;
   FRESHET_TRY_ASSIGN(model::llava net, model::llava::load(folder));
-  if (!net.config().vision) {
-    return error{errc::unsupported, folder + ": a decoder alone; teachers and students look at pictures"};
-  }
   FRESHET_TRY_ASSIGN(auto asking, model::load_asking_tokenizer(folder, chat_template));
   FRESHET_TRY(net.take_frame(*asking.words));
   loaded_model loaded{std::make_shared<const model::llava>(std::move(net)), std::move(asking.words)};

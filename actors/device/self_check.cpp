@@ -27,10 +27,9 @@ result<self_check> self_check::load(const std::filesystem::path& model, const se
   if (options.questions == 0) return out;
   FRESHET_ENSURE(options.clock != nullptr, "a self-test with questions needs a clock");
   FRESHET_TRY_ASSIGN(const model::model_config config, model::load_model_config(model));
-  if (!config.vision) return error{errc::unsupported, model.string() + ": a decoder alone; a student looks at pictures"};
   FRESHET_TRY_ASSIGN(const auto asking, model::load_asking_tokenizer(model, options.chat_template));
   const auto& words = asking.words;
-  FRESHET_TRY_ASSIGN(const auto all, distill::load_rehearsal(model, *config.vision, *words, distill::rehearsal_part::held_out));
+  FRESHET_TRY_ASSIGN(const auto all, distill::load_rehearsal(model, config.vision, *words, distill::rehearsal_part::held_out));
   const std::size_t count = std::min<std::size_t>(options.questions, all.size());
   for (std::size_t i = 0; i < count; ++i) {
     // Spread over the set: neighbours are questions about one picture.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -28,12 +27,13 @@ constexpr std::size_t most_question_bytes = 4096;  // what the cloud's intake ta
 
 result<void> check_model(const model::model_config& c, const model::tokenizer& words, const std::string& folder) {
   const auto bad = [&](const std::string& what) { return error{errc::unsupported, folder + ": " + what}; };
-  if (!c.vision) return bad("a decoder alone; a student looks at pictures");
-  const model::vision_config& v = *c.vision;
-  if (v.num_channels != 3) return bad(std::to_string(v.num_channels) + " channels; pictures have 3");
-  if (c.image_tokens() != v.cells()) {
-    return bad(std::to_string(c.image_tokens()) + " visual tokens for " + std::to_string(v.cells()) +
-               " cells of a picture; one each is needed (vision_feature_select_strategy \"default\" leaves the class token out)");
+  if (c.vision) {
+    const model::vision_config& v = *c.vision;
+    if (v.num_channels != 3) return bad(std::to_string(v.num_channels) + " channels; pictures have 3");
+    if (c.image_tokens() != v.cells()) {
+      return bad(std::to_string(c.image_tokens()) + " visual tokens for " + std::to_string(v.cells()) +
+                 " cells of a picture; one each is needed (vision_feature_select_strategy \"default\" leaves the class token out)");
+    }
   }
   if (words.vocab_size() > c.text.vocab_size) {
     return bad("the tokenizer has " + std::to_string(words.vocab_size()) + " tokens, the model " +
@@ -91,7 +91,7 @@ result<student_runtime> student_runtime::load(const student_options& options) {
   FRESHET_TRY(net.attach(options.lora));
   std::optional<model::image_processor_config> pictures;
   std::error_code ignored;
-  if (std::filesystem::exists(options.model / "preprocessor_config.json", ignored)) {
+  if (net.config().vision && std::filesystem::exists(options.model / "preprocessor_config.json", ignored)) {
     FRESHET_TRY_ASSIGN(pictures, model::load_image_processor(options.model));
     // Sizes that do not go together would refuse every picture, and look like bad cameras.
     const auto tried = model::square_picture(*pictures, {8, 12, std::vector<std::uint8_t>(8 * 12 * 3)}, net.config().vision->image_size);
@@ -122,14 +122,17 @@ result<void> student_runtime::write(const host_tensor& values) {
 
 result<void> student_runtime::self_test() const {
   if (!all_finite(parts_->current)) return {errc::corrupt, "self-test: values are not all finite"};
-  const auto side = static_cast<int>(parts_->net.config().vision->image_size);
-  scenes::image picture(side, side);
-  for (std::size_t i = 0; i < picture.rgb.size(); ++i) picture.rgb[i] = static_cast<std::uint8_t>(i * 37 % 251);
+  scenes::image picture;
+  if (const auto& vision = parts_->net.config().vision) {
+    const auto side = static_cast<int>(vision->image_size);
+    picture = scenes::image(side, side);
+    for (std::size_t i = 0; i < picture.rgb.size(); ++i) picture.rgb[i] = static_cast<std::uint8_t>(i * 37 % 251);
+  }
   FRESHET_TRY_ASSIGN(const prepared_question asked, prepare(picture, "what is this ?"));
   wanted_extras wanted;
   wanted.relevance = false;
   const answered_batch got = answer({asked}, wanted);
-  if (!all_finite(got.features)) return {errc::corrupt, "self-test: visual tokens are not all finite"};
+  if (!got.features.empty() && !all_finite(got.features)) return {errc::corrupt, "self-test: visual tokens are not all finite"};
   if (!all_finite(got.logits)) return {errc::corrupt, "self-test: logits are not all finite"};
   return {};
 }
@@ -137,7 +140,13 @@ result<void> student_runtime::self_test() const {
 result<prepared_question> student_runtime::prepare(const scenes::image& picture, std::string_view question) const {
   using scenes::skip_error;
   using scenes::skip_kind;
-  if (picture.empty()) return skip_error(skip_kind::broken_image, errc::corrupt, "a picture without pixels");
+  const model::model_config& c = parts_->net.config();
+  if (c.vision && picture.empty()) {
+    return skip_error(skip_kind::no_picture, errc::invalid_argument, "a question without a picture, and the student looks at pictures");
+  }
+  if (!c.vision && !picture.empty()) {
+    return skip_error(skip_kind::unread_picture, errc::invalid_argument, "a picture, and the student reads text only");
+  }
   if (question.size() > most_question_bytes) {
     return skip_error(skip_kind::oversized, errc::too_large,
                       "a question of " + std::to_string(question.size()) + " bytes; the limit is " +
@@ -146,14 +155,14 @@ result<prepared_question> student_runtime::prepare(const scenes::image& picture,
   prepared_question out;
   out.prompt = parts_->words->question_ids(question);
   if (out.prompt.empty()) return skip_error(skip_kind::empty_question, errc::invalid_argument, "nothing is asked");
-  const model::model_config& c = parts_->net.config();
   const std::int64_t reads =
       static_cast<std::int64_t>(parts_->net.prefix().size() + out.prompt.size()) + c.image_tokens();
   if (reads + parts_->options.max_new_tokens > c.text.max_position_embeddings) {
     return skip_error(skip_kind::oversized, errc::too_large,
                       "a question of " + std::to_string(out.prompt.size()) + " tokens; the model reads " +
-                          std::to_string(c.text.max_position_embeddings) + " with picture and answer");
+                          std::to_string(c.text.max_position_embeddings) + (c.vision ? " with picture and answer" : " with the answer"));
   }
+  if (!c.vision) return out;
   const auto side = static_cast<int>(c.vision->image_size);
   if (parts_->pictures) {
     const auto square = model::square_picture(*parts_->pictures, {picture.height, picture.width, picture.rgb}, side);
@@ -170,26 +179,30 @@ result<prepared_question> student_runtime::prepare(const scenes::image& picture,
 answered_batch student_runtime::answer(const std::vector<prepared_question>& asked, const wanted_extras& wanted) const {
   FRESHET_ENSURE(!asked.empty(), "answer: nothing is asked");
   const at::NoGradGuard no_grad;
-  const model::vision_config& v = *parts_->net.config().vision;
+  const auto& vision = parts_->net.config().vision;
   const auto n = static_cast<std::int64_t>(asked.size());
   // Few batch sizes, so that LibTorch meets few shapes; the last question is repeated.
   const auto rows = static_cast<std::int64_t>(bucket_of(asked.size()));
-  const std::int64_t patch_values = v.cell_values();
-  at::Tensor bytes = at::empty({rows, v.cells(), patch_values}, at::kByte);
+  const std::int64_t cells = vision ? vision->cells() : 0;
+  const std::int64_t patch_values = vision ? vision->cell_values() : 0;
+  at::Tensor bytes = at::empty({rows, cells, patch_values}, at::kByte);
   std::vector<std::vector<std::int32_t>> prompts;
   for (std::int64_t row = 0; row < rows; ++row) {
     const prepared_question& q = asked[static_cast<std::size_t>(std::min(row, n - 1))];
-    FRESHET_ENSURE(static_cast<std::int64_t>(q.patches.size()) == v.cells() * patch_values,
+    FRESHET_ENSURE(static_cast<std::int64_t>(q.patches.size()) == cells * patch_values,
                    "answer: a question that was prepared for another model");
-    std::memcpy(bytes.data_ptr<std::uint8_t>() + row * v.cells() * patch_values, q.patches.data(), q.patches.size());
+    std::copy(q.patches.begin(), q.patches.end(), bytes.data_ptr<std::uint8_t>() + row * cells * patch_values);
     prompts.push_back(q.prompt);
   }
-  model::visual_input visual;
-  visual.patches = model::normalise_patches(bytes, v.pixels);
-  const at::Tensor tokens = parts_->net.visual_tokens(visual);
+  at::Tensor tokens = parts_->net.no_picture(rows);
+  if (vision) {
+    model::visual_input visual;
+    visual.patches = model::normalise_patches(bytes, vision->pixels);
+    tokens = parts_->net.visual_tokens(visual);
+  }
   model::generation_options generation;
   generation.max_new_tokens = parts_->options.max_new_tokens;
-  generation.want_relevance = wanted.relevance;
+  generation.want_relevance = wanted.relevance && vision;
   const model::generated made = model::generate(parts_->net, tokens, {}, prompts, generation);
 
   answered_batch out;
@@ -198,9 +211,10 @@ answered_batch student_runtime::answer(const std::vector<prepared_question>& ask
     out.lengths.push_back(static_cast<std::uint32_t>(made.tokens[i].size()));
   }
   const auto kept = [&](const at::Tensor& all) { return model::to_host(all.narrow(0, 0, n)); };
+  if (wanted.logits) out.logits = kept(made.logits);
+  if (!vision) return out;
   if (wanted.patches) out.patches = kept(bytes);
   if (wanted.features) out.features = kept(tokens);
-  if (wanted.logits) out.logits = kept(made.logits);
   if (wanted.relevance) out.relevance = kept(made.relevance);
   return out;
 }

@@ -1,7 +1,7 @@
-// The student as a device runs it: a LLaVA checkpoint with its adapter, answering questions about
-// pictures in batches, its trainable values swapped between two of them.
+// The student as a device runs it: a checkpoint with its adapter, answering questions about pictures (or, where it is
+// a decoder alone, questions of text) in batches, its trainable values swapped between two of them.
 // Ownership: owns its model. Thread contract: one thread at a time; hold no gradient.
-// Shapes: n questions, L patches a picture of P bytes, D decoder width, A answer positions, V words.
+// Shapes: n questions, L patches a picture of P bytes (none of text), D decoder width, A answer positions, V words.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct student_options {
   std::string chat_template = "auto";   ///< a name, or "auto" for the folder's own
 };
 
-/// A picture and a question that the student can read: made by student_runtime::prepare.
+/// A picture, if the student looks at any, and a question that it can read: made by student_runtime::prepare.
 struct prepared_question {
   std::vector<std::uint8_t> patches;   ///< [L, P]
   std::vector<std::int32_t> prompt;
@@ -41,7 +41,7 @@ struct wanted_extras {
   bool relevance = true;
 };
 
-/// Tensors that were not wanted are empty.
+/// Tensors that were not wanted are empty, and of text alone all but the logits.
 struct answered_batch {
   std::vector<std::string> answers;      ///< [n]
   std::vector<std::uint32_t> lengths;    ///< [n] tokens generated, end token included
@@ -70,10 +70,11 @@ class student_runtime {
   [[nodiscard]] bool at_base() const;
   /// Takes values f32 [N] for all answers from now on. On an error nothing has changed.
   result<void> write(const host_tensor& values);
-  /// Values are finite and a fixed question about a fixed picture gives finite logits.
+  /// Values are finite and a fixed question, about a fixed picture if it looks at any, gives finite logits.
   [[nodiscard]] result<void> self_test() const;
 
-  /// Brings picture and question into the model's form; the picture is resampled to its size.
+  /// Brings picture and question into the model's form; the picture is resampled to its size. It is empty for a student
+  /// that reads text only, and for no other.
   /// Errors are those of scenes/skip_counter.hpp.
   [[nodiscard]] result<prepared_question> prepare(const scenes::image& picture, std::string_view question) const;
 

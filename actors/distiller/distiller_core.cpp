@@ -145,7 +145,7 @@ void distiller_core::take(const topology::labelled_batch& batch, time_point now,
   uncommitted taken;
   taken.lease = batch.lease;
   taken.work = work;
-  auto read = read_labels(batch, *learner_.student().config().vision, *words_, options_.labelling);
+  auto read = read_labels(batch, learner_.student().config().vision, *words_, options_.labelling);
   if (!read.ok()) {
     ++refused_;
     out.log(log_level::warn, "labelled batch refused: " + read.err().text());

@@ -21,8 +21,9 @@ bool holds_rows(const host_tensor& t, std::size_t rows) {
 
 }  // namespace
 
-result<labelled_samples> read_labels(const topology::labelled_batch& batch, const model::vision_config& vision,
-                                     const model::tokenizer& words, const labelling_options& options) {
+result<labelled_samples> read_labels(const topology::labelled_batch& batch,
+                                     const std::optional<model::vision_config>& vision, const model::tokenizer& words,
+                                     const labelling_options& options) {
   const topology::uts_batch& b = batch.batch;
   if (batch.labels.size() != b.samples.size()) {
     return error{errc::shape_mismatch, std::to_string(batch.labels.size()) + " labels for " +
@@ -30,16 +31,18 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch, cons
   }
   labelled_samples out;
   if (b.samples.empty()) return out;
-  const auto width = static_cast<std::size_t>(vision.cell_values());
-  if (!carries_patches(b) || b.token_bytes != width ||
-      b.tokens_per_sample != static_cast<std::uint32_t>(vision.cells())) {
-    return error{errc::shape_mismatch, "tokens of another form than the student reads"};
+  const auto width = static_cast<std::size_t>(vision ? vision->cell_values() : 0);
+  const auto cells = static_cast<std::size_t>(vision ? vision->cells() : 0);
+  if (!carries_patches(b) || b.token_bytes != width || b.tokens_per_sample != cells) {
+    return error{errc::shape_mismatch, std::to_string(b.tokens_per_sample) + " tokens of " + std::to_string(b.token_bytes) +
+                                           " bytes a sample; the student reads " + std::to_string(cells) + " of " +
+                                           std::to_string(width)};
   }
   const auto kept_total = static_cast<std::size_t>(kept_tokens_of(b));
   FRESHET_TRY_ASSIGN(const std::vector<std::uint8_t> patches, unpack_tokens(b));
   std::size_t answers_total = 0;
   for (const auto& l : batch.labels) answers_total += l.answer_tokens.size();
-  const bool with_visual = holds_rows(batch.teacher_visual, kept_total);
+  const bool with_visual = kept_total > 0 && holds_rows(batch.teacher_visual, kept_total);
   const bool with_hidden = holds_rows(batch.teacher_hidden, answers_total);
 
   std::size_t row = 0;
@@ -56,7 +59,8 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch, cons
     // A product of probabilities, up to rounding; anything else says nothing.
     const bool probable = label.confidence >= 0 && label.confidence <= 1.001F;
     if (probable) out.confidence_sum += label.confidence;
-    if (kept.empty() || !probable || label.confidence < options.confidence_floor) {
+    const bool shown = !kept.empty() || cells == 0;
+    if (!shown || !probable || label.confidence < options.confidence_floor) {
       ++out.unsure;
       continue;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "kernels/base/result.hpp"
@@ -26,8 +27,10 @@ struct labelled_samples {
   double confidence_sum = 0;
 };
 
-/// Checks every size in the batch before it reads: what comes from another process is not trusted.
-result<labelled_samples> read_labels(const topology::labelled_batch& batch, const model::vision_config& vision,
-                                     const model::tokenizer& words, const labelling_options& options);
+/// Checks every size in the batch before it reads: what comes from another process is not trusted. `vision`: of the
+/// student; none where it reads text only, and then a batch has no tokens.
+result<labelled_samples> read_labels(const topology::labelled_batch& batch,
+                                     const std::optional<model::vision_config>& vision, const model::tokenizer& words,
+                                     const labelling_options& options);
 
 }  // namespace freshet::actors

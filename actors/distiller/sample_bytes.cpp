@@ -32,14 +32,14 @@ result<host_tensor> tensor_from(const model::safetensors_file& file, const char*
 }  // namespace
 
 result<std::vector<std::uint8_t>> bytes_of(const distill::labelled_sample& s) {
-  std::vector<model::named_tensor> all{{"patches", s.patches},
-                                       {"positions", row_of(dtype::i64, s.positions)},
+  std::vector<model::named_tensor> all{{"positions", row_of(dtype::i64, s.positions)},
                                        {"prompt", row_of(dtype::i32, s.prompt)},
                                        {"answer", row_of(dtype::i32, s.answer)},
                                        {"topk_ids", row_of(dtype::i32, s.topk_ids)},
                                        {"topk_log_probs", row_of(dtype::f32, s.topk_log_probs)},
                                        {"rest_mass", row_of(dtype::f32, s.rest_mass)},
                                        {"weight", row_of(dtype::f32, std::vector<float>{s.weight})}};
+  if (!s.patches.empty()) all.push_back({"patches", s.patches});
   if (!s.teacher_visual.empty()) all.push_back({"teacher_visual", s.teacher_visual});
   if (!s.teacher_hidden.empty()) all.push_back({"teacher_hidden", s.teacher_hidden});
   return model::encode_safetensors(all);

@@ -115,6 +115,12 @@ result<void> check_batch(const uts_batch& batch, const batch_limits& limits) {
   if (!is_known(batch.format)) {
     return {errc::unsupported, "token format " + std::to_string(static_cast<unsigned>(batch.format))};
   }
+  const bool text_alone = batch.tokens_per_sample == 0 && !batch.samples.empty();
+  if (text_alone && (batch.token_bytes != 0 || batch.zstd || batch.format != token_format::patches_u8)) {
+    return {errc::corrupt, "samples without tokens, but tokens of " + std::to_string(batch.token_bytes) + " bytes" +
+                               (batch.zstd ? " in a zstd frame" : "") + " in format " +
+                               std::to_string(static_cast<unsigned>(batch.format)) + "; text alone has 0 bytes in format 0"};
+  }
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
     FRESHET_TRY(check_sample(batch.samples[i], i, batch.tokens_per_sample, limits));
   }

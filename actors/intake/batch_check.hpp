@@ -22,7 +22,7 @@ struct batch_limits {
 
 /// Sizes within the limits; bitmaps of the right length, with no bit past the last token and as
 /// many bits as kept_count says; payload (unpacked, if packed) and scales of exactly the size of
-/// the kept tokens; finite numbers.
+/// the kept tokens; finite numbers. Samples without tokens are text alone and bring nothing but texts.
 result<void> check_batch(const topology::uts_batch& batch, const batch_limits& limits);
 
 /// The batch with only the samples whose flag is set. A packed payload comes out unpacked. The

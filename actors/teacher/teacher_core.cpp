@@ -57,11 +57,19 @@ result<void> teacher_core::open(job& j) const {
   j.out.entry = j.request.entry;
   j.out.batch = b;
   j.opened = true;
-  if (b.samples.empty()) return {};  // it only ends a tick
+  // Some only end a tick, some are text alone.
+  return b.samples.empty() || b.tokens_per_sample == 0 ? result<void>() : open_pictures(j);
+}
+
+result<void> teacher_core::open_pictures(job& j) const {
+  const topology::uts_batch& b = j.request.batch;
   if (!carries_patches(b)) {
     return error{errc::unsupported, "tokens came as encoder features, but this pair shares no encoder"};
   }
   if (options_.kind == teacher_kind::model) {
+    if (!model_->config().vision) {
+      return error{errc::unsupported, "pictures, and the teacher is a decoder alone, which reads text only"};
+    }
     j.grid = model::grid_of(b.tokens_per_sample, b.token_bytes);
     if (j.grid.side() == 0) {
       return error{errc::shape_mismatch, "batch of " + std::to_string(b.tokens_per_sample) + " tokens of " +
@@ -98,29 +106,31 @@ void teacher_core::answer_self(job& j) {
   j.next = j.request.batch.samples.size();
 }
 
-result<void> teacher_core::answer_slice(job& j) {
-  const at::NoGradGuard no_grad;
-  const auto& samples = j.request.batch.samples;
-  const std::size_t count = std::min(options_.slice_samples, samples.size() - j.next);
-  const auto n = static_cast<std::int64_t>(count);
-  const auto sent_width = static_cast<std::size_t>(j.request.batch.token_bytes);
+result<teacher_core::slice> teacher_core::read_slice(const job& j, std::size_t count) const {
+  const topology::uts_batch& batch = j.request.batch;
+  const bool pictures = batch.tokens_per_sample > 0;
+  const auto sent_width = static_cast<std::size_t>(batch.token_bytes);
+  slice out;
+  out.next_token = j.next_token;
   std::vector<model::kept_cells> read;
-  std::vector<std::vector<std::int32_t>> prompts;
-  std::size_t row = j.next_token;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto& s = samples[j.next + static_cast<std::size_t>(i)];
-    FRESHET_TRY_ASSIGN(const auto kept, uncertainty::kept_tokens(s.kept, j.request.batch.tokens_per_sample));
-    if (kept.size() != s.kept_count || kept.empty()) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& s = batch.samples[j.next + i];
+    FRESHET_TRY_ASSIGN(const auto kept, uncertainty::kept_tokens(s.kept, batch.tokens_per_sample));
+    if (kept.size() != s.kept_count || kept.empty() == pictures) {
       return error{errc::corrupt, "sample " + std::to_string(s.position.value) + ": bitmap and count disagree"};
     }
-    const std::uint8_t* sent = j.patches.data() + row * sent_width;
-    const std::vector<std::int64_t> positions(kept.begin(), kept.end());
-    read.push_back(j.grid == grid() ? model::kept_cells{{sent, sent + kept.size() * sent_width}, positions}
-                                    : model::regrid(sent, positions, j.grid, grid()));
-    row += kept.size();
-    prompts.push_back(distill::prompt_tokens(*words_, s.question));
-    if (prompts.back().empty()) return error{errc::corrupt, "sample without a question"};
+    if (pictures) {
+      const std::uint8_t* sent = j.patches.data() + out.next_token * sent_width;
+      const std::vector<std::int64_t> positions(kept.begin(), kept.end());
+      read.push_back(j.grid == grid() ? model::kept_cells{{sent, sent + kept.size() * sent_width}, positions}
+                                      : model::regrid(sent, positions, j.grid, grid()));
+    }
+    out.next_token += kept.size();
+    out.prompts.push_back(distill::prompt_tokens(*words_, s.question));
+    if (out.prompts.back().empty()) return error{errc::corrupt, "sample without a question"};
   }
+  if (!pictures) return out;
+  const auto n = static_cast<std::int64_t>(count);
   std::size_t longest = 1;
   for (const auto& cells : read) longest = std::max(longest, cells.positions.size());
   const bool ragged = std::any_of(read.begin(), read.end(), [&](const auto& c) { return c.positions.size() != longest; });
@@ -135,16 +145,26 @@ result<void> teacher_core::answer_slice(job& j) {
     std::copy(cells.positions.begin(), cells.positions.end(), positions.data_ptr<std::int64_t>() + i * k_most);
     std::fill_n(valid.data_ptr<bool>() + i * k_most, cells.positions.size(), true);
   }
-  model::visual_input in;
-  in.patches = model::normalise_patches(bytes, model_->config().vision->pixels);
-  in.positions = positions;
-  if (ragged) in.valid = valid;
-  const at::Tensor visual = model_->visual_tokens(in);
+  out.cells.patches = model::normalise_patches(bytes, model_->config().vision->pixels);
+  out.cells.positions = positions;
+  if (ragged) out.cells.valid = valid;
+  return out;
+}
+
+result<void> teacher_core::answer_slice(job& j) {
+  const at::NoGradGuard no_grad;
+  const auto& samples = j.request.batch.samples;
+  const std::size_t count = std::min(options_.slice_samples, samples.size() - j.next);
+  const auto n = static_cast<std::int64_t>(count);
+  FRESHET_TRY_ASSIGN(const slice asked, read_slice(j, count));
+  const bool pictures = asked.cells.patches.defined();
+  const at::Tensor visual = pictures ? model_->visual_tokens(asked.cells) : model_->no_picture(n);
   model::generation_options generation;
   generation.max_new_tokens = options_.max_new_tokens;
   generation.temperature = options_.temperature;
   generation.top_p = options_.top_p;
-  const model::generated answers = model::generate(*model_, visual, in.valid, prompts, generation, &draw_, in.positions);
+  const model::generated answers =
+      model::generate(*model_, visual, asked.cells.valid, asked.prompts, generation, &draw_, asked.cells.positions);
 
   const at::Tensor log_probs = at::log_softmax(answers.logits, -1).contiguous();
   const auto k = static_cast<std::int64_t>(std::min<std::size_t>(options_.top_k, static_cast<std::size_t>(log_probs.size(2))));
@@ -182,18 +202,18 @@ result<void> teacher_core::answer_slice(job& j) {
     j.out.labels.push_back(std::move(label));
   }
   j.next += count;
-  j.next_token = row;
+  j.next_token = asked.next_token;
   return {};
 }
 
 void teacher_core::finish(job& j, outbox& out) {
-  if (options_.send_features && options_.kind == teacher_kind::model && !j.visual.empty()) {
+  const auto rows = [&](std::vector<float>& values) {
     const std::int64_t width = model_->config().text.hidden_size;
-    const auto rows = static_cast<std::int64_t>(j.visual.size()) / width;
-    const auto states = static_cast<std::int64_t>(j.hidden.size()) / width;
-    j.out.teacher_visual = host_tensor::of(std::move(j.visual), {rows, width});
-    j.out.teacher_hidden = host_tensor::of(std::move(j.hidden), {states, width});
-  }
+    const auto count = static_cast<std::int64_t>(values.size()) / width;
+    return host_tensor::of(std::move(values), {count, width});
+  };
+  if (!j.visual.empty()) j.out.teacher_visual = rows(j.visual);
+  if (!j.hidden.empty()) j.out.teacher_hidden = rows(j.hidden);
   answered_ += j.out.labels.size();
   out.send(options_.distiller, std::move(j.out));
 }

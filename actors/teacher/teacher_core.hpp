@@ -1,5 +1,6 @@
 // TEACHER: answers what arrives with the large model. INTAKE sends label_requests; each becomes one
-// labelled_batch for the DISTILLER. Missing tokens stay missing: they are not in its sequence.
+// labelled_batch for the DISTILLER. Missing tokens stay missing: they are not in its sequence. A batch of no tokens is
+// text alone, which any model answers; one that is a decoder alone answers nothing else.
 // With kind `self` there is no model: the device's own answers become the labels (self-training,
 // the pseudo-label comparator).
 // On overload it grants no credit beyond its queue; on shutdown unanswered leases expire at INTAKE.
@@ -56,11 +57,19 @@ class teacher_core final : public role_core {
     std::size_t next = 0;               ///< first sample not answered yet
     std::size_t next_token = 0;         ///< its first row in `patches`
     bool opened = false;
-    model::picture_grid grid;           ///< of the student's cells
+    model::picture_grid grid;           ///< of the student's cells; sides of 0 of text alone
+  };
+  /// The samples of one slice as the model sees them.
+  struct slice {
+    model::visual_input cells;                       ///< undefined of text alone
+    std::vector<std::vector<std::int32_t>> prompts;
+    std::size_t next_token = 0;                      ///< first row in `patches` of the samples behind it
   };
   /// Of the teacher's own cells.
   [[nodiscard]] model::picture_grid grid() const;
   result<void> open(job& j) const;
+  result<void> open_pictures(job& j) const;
+  [[nodiscard]] result<slice> read_slice(const job& j, std::size_t count) const;
   result<void> answer_slice(job& j);
   void answer_self(job& j);
   void finish(job& j, outbox& out);

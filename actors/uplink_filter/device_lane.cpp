@@ -62,11 +62,12 @@ device_lane::device_lane(device_id device, const uplink_filter_options& options,
 }
 
 result<float> device_lane::score_of(const uncertainty::sample_score& score, const sample_view& view) {
-  if ((score.needs & gaussian_needs) != 0 && !source_known()) return 0.0F;
+  if ((score.needs & gaussian_needs) != 0 && view.width > 0 && !source_known()) return 0.0F;
   return uncertainty::compute(score, view, context_, draws_);
 }
 
 result<std::vector<float>> device_lane::token_scores_of(const sample_view& view) {
+  if (view.tokens == 0) return std::vector<float>{};  // text alone: nothing to rank
   if ((strategies_.token_score.needs & gaussian_needs) != 0 && !source_known()) {
     return uncertainty::compute(*uncertainty::find_token_score("random"), view, context_, draws_);
   }
@@ -76,15 +77,16 @@ result<std::vector<float>> device_lane::token_scores_of(const sample_view& view)
 result<device_lane::verdict> device_lane::judge(const observation_batch& batch, const observation_shape& shape,
                                                 std::size_t index) {
   const sample_view view = view_of(batch, shape, index);
+  const bool shown = shape.tokens > 0;  // else text alone
   const bool send_features = options_.format == token_choice::features ||
                              (options_.format == token_choice::cheapest && options_.allow_features && shape.width > 0);
   const bool send_patches = options_.format != token_choice::features;
-  if (send_features && shape.width == 0) {
+  if (shown && send_features && shape.width == 0) {
     return error{errc::invalid_argument, "format features needs the device to send features"};
   }
   std::vector<float> pooled;
   if (shape.width > 0) pooled = uncertainty::pooled_features(view.features, view.tokens, view.width);
-  if (strategies_.fits_gaussians) {
+  if (shown && strategies_.fits_gaussians) {
     if (shape.width == 0) return error{errc::invalid_argument, "Mahalanobis scores need the device to send features"};
     source_.learn(view, pooled, context_);
   }
@@ -155,6 +157,7 @@ result<shipment> device_lane::seal(std::uint64_t tick, bool end_of_tick) {
     raw += static_cast<double>(k.patches.empty() ? k.features.size() : k.patches.size());
   }
   gate_.correct(wire_bytes(out.packed) - estimated);
+  if (raw == 0) return out;  // text alone has no payload
   const double ratio = static_cast<double>(out.packed.payload.bytes() + out.packed.scales.bytes()) / raw;
   payload_ratio_ += ratio_memory * (ratio - payload_ratio_);
   return out;

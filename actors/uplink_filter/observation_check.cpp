@@ -55,7 +55,13 @@ result<observation_shape> check_observation(const observation_batch& b, const ob
                                            std::to_string(b.domains.size()) + " domains"};
   }
   if (s.samples == 0) return s;
-  FRESHET_TRY(fit(b.patches, "patches", dtype::u8, {&s.samples, &s.tokens, &s.patch_bytes}));
+  if (b.patches == host_tensor()) {
+    if (!b.features.shape().empty() || !b.token_relevance.shape().empty()) {
+      return error{errc::shape_mismatch, "observation: features or token_relevance without patches; text alone has none"};
+    }
+  } else {
+    FRESHET_TRY(fit(b.patches, "patches", dtype::u8, {&s.samples, &s.tokens, &s.patch_bytes}));
+  }
   if (s.tokens > limits.tokens) return too_large("tokens", s.tokens, limits.tokens);
   if (s.patch_bytes > limits.patch_bytes) return too_large("bytes a patch", s.patch_bytes, limits.patch_bytes);
   if (!b.features.empty()) FRESHET_TRY(fit(b.features, "features", dtype::f32, {&s.samples, &s.tokens, &s.width}));
@@ -87,7 +93,7 @@ result<void> check_sample(const observation_batch& b, const observation_shape& s
 uncertainty::sample_view view_of(const observation_batch& b, const observation_shape& s, std::size_t i) {
   uncertainty::sample_view v;
   v.tokens = s.tokens;
-  v.patches = b.patches.data() + i * s.tokens * s.patch_bytes;
+  if (s.tokens > 0) v.patches = b.patches.data() + i * s.tokens * s.patch_bytes;
   v.patch_bytes = s.patch_bytes;
   if (s.positions > 0) {
     v.logits = b.answer_logits.as<float>() + i * s.positions * s.vocabulary;

@@ -18,7 +18,7 @@ struct observation_limits {
   std::size_t text_bytes = 4096;  ///< each question and answer, as the intake takes them
 };
 
-/// Dimensions of a checked batch; zero where a tensor is absent.
+/// Dimensions of a checked batch; zero where a tensor is absent. Text alone has no tokens.
 struct observation_shape {
   std::size_t samples = 0;      ///< n
   std::size_t tokens = 0;       ///< L
@@ -29,7 +29,8 @@ struct observation_shape {
   bool relevance = false;
 };
 
-/// Counts, dtypes and shapes of all fields fit together. A batch of no samples needs no tensors.
+/// Counts, dtypes and shapes of all fields fit together. A batch of no samples needs no tensors; one of text alone has
+/// no patches, and then no features and no relevance either.
 result<observation_shape> check_observation(const topology::observation_batch& batch, const observation_limits& limits);
 
 /// Texts within limits, answer length in [1, A] when there are logits, features finite.

@@ -19,7 +19,8 @@ struct source_settings {
   static void describe(schema<source_settings>& s) {
     s.setting("from", &source_settings::from,
               "The stream: \"scenes\" for the built-in world, or a data folder with <domain>.test.jsonl or test.jsonl, "
-              "or one JSON-lines file of {\"image\", \"question\", \"answer\"}.")
+              "or one JSON-lines file of {\"image\", \"question\", \"answer\"}; for students that read text only, of lines "
+              "without \"image\".")
         .check([](const std::string& from) { return from.empty() ? "name \"scenes\", a folder or a .jsonl file" : ""; })
         .example("shared/data/pacs");
     s.setting("phases", &source_settings::phases,

@@ -97,7 +97,7 @@ std::uint64_t folder_source::cached_bytes() const {
 
 result<std::shared_ptr<const image>> folder_source::picture_of(const std::string& file) const {
   if (!options_.pictures)
-    return skip_error(skip_kind::unread_picture, errc::unsupported, file + ", and text only is read here");
+    return skip_error(skip_kind::unread_picture, errc::invalid_argument, file + ", and text only is read here");
   {
     const std::lock_guard<std::mutex> lock(cache_mutex_);
     const auto found = cache_.find(file);

@@ -27,7 +27,8 @@ struct phase_source {
 };
 
 /// `from`: "scenes", a folder (its test splits), or a .jsonl file. Errors name what does not exist
-/// and what does; without pictures there is no world, and of the shifts only "clean". A phase that comes again: in the world with new scenes, of files with the same source.
+/// and what does; without pictures there is no world, and of the shifts only "clean". A phase that comes again: in the
+/// world with new scenes, of files with the same source.
 result<std::vector<phase_source>> open_phase_sources(const std::string& from, const std::vector<std::string>& phases,
                                                      const phase_options& options);
 

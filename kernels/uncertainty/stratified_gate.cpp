@@ -30,7 +30,8 @@ class stratified_policy final : public gate_policy {
   gate_opinion judge(const gate_input& sample, double share) override {
     const std::size_t scores = ranks_.size() - 1;
     for (std::size_t s = 0; s < scores; ++s) inputs_[s] = ranks_[s].rank_and_add(sample.scores[s]);
-    inputs_[scores] = ranks_[scores].rank_and_add(novelty_.distance(sample.pooled, sample.width));
+    // Text alone has no place in that space: it is neither near nor far.
+    inputs_[scores] = sample.width == 0 ? 0.5 : ranks_[scores].rank_and_add(novelty_.distance(sample.pooled, sample.width));
     const double value = value_of_inputs();
     const double rank = values_.rank_and_add(static_cast<float>(value));
     // Weights reach 2, so above half the stream the lean must weaken for p to stay below one.

@@ -151,5 +151,102 @@ TEST_F(assembled, self_training_needs_no_teacher_and_gives_no_features) {
   EXPECT_NE(features.err().text().find("cloud/distiller"), std::string::npos) << features.err().text();
 }
 
+/// The built-in topology with a student, and maybe a teacher, that are decoders alone, and a folder of questions.
+class assembled_of_text : public assembled {
+ protected:
+  assembled_of_text() : reader_(1, true) {
+    replace("student");
+    data_.write("law.train.jsonl", "");
+    data_.write("law.test.jsonl", R"({"question": "what is it", "answer": "red"}
+{"question": "what is the shape", "answer": "round"}
+)");
+    data_.write("art.train.jsonl", "");
+    data_.write("art.test.jsonl", R"({"question": "is it round", "answer": "blue"}
+{"question": "is it blue"}
+)");
+  }
+  void replace(const char* name) {
+    std::filesystem::remove_all(models() / name);
+    std::filesystem::copy(reader_.model(), models() / name, std::filesystem::copy_options::recursive);
+  }
+  /// What works: `change` is what is wrong with it.
+  topology::graph reading(const std::function<void(topology::role_spec&)>& change = [](topology::role_spec&) {}) {
+    topology::graph g = graph();
+    for (auto& role : g.roles) {
+      if (auto* s = std::get_if<config::device_settings>(&role.settings)) {
+        s->source.from = data_.path().string();
+        s->source.phases = {"law", "art"};
+      }
+      change(role);
+    }
+    return g;
+  }
+  void expect_error(topology::graph g, const char* node, const std::vector<std::string>& parts) {
+    const auto got = assembly(std::move(g), keyed()).node(node);
+    ASSERT_FALSE(got.ok());
+    for (const std::string& part : parts) EXPECT_NE(got.err().text().find(part), std::string::npos) << part << " in " << got.err().text();
+  }
+  test::tiny_student reader_;
+  test::temporary_folder data_;
+};
+
+TEST_F(assembled_of_text, a_decoder_alone_is_a_student_under_the_default_settings) {
+  for (const bool teacher_too : {false, true}) {
+    if (teacher_too) replace("teacher");
+    assembly parts(reading(), keyed());
+    for (const char* node : {"cloud", "edge-1", "edge-2"}) {
+      const auto made = parts.node(node);
+      ASSERT_TRUE(made.ok()) << made.err().text();
+      for (const auto& role : made->roles) EXPECT_NE(role.factory(), nullptr) << role.name;
+    }
+  }
+}
+
+TEST_F(assembled_of_text, the_built_in_world_is_no_stream_for_it) {
+  expect_error(graph(), "edge-1", {"edge-1/device", (models() / "student").string(), "from = \"scenes\"", "questions"});
+}
+
+TEST_F(assembled_of_text, scores_of_visual_tokens_are_refused_with_those_that_work) {
+  const auto wrong = reading([](topology::role_spec& role) {
+    if (auto* s = std::get_if<config::uplink_filter_settings>(&role.settings)) s->scores = {"entropy", "relative_mahalanobis"};
+  });
+  expect_error(wrong, "edge-1", {"uplink_filter.scores", "relative_mahalanobis", "min_entropy"});
+}
+
+TEST_F(assembled_of_text, visual_distillation_is_refused_and_hidden_is_not) {
+  const auto with = [&](double visual, double hidden) {
+    return reading([=](topology::role_spec& role) {
+      if (auto* s = std::get_if<config::distiller_settings>(&role.settings)) {
+        s->terms.visual_qkd = visual;
+        s->terms.hidden_qkd = hidden;
+      }
+    });
+  };
+  expect_error(with(0.5, 0), "cloud", {"cloud/distiller", "distiller.terms.visual_qkd = 0.5", "0 is right"});
+  EXPECT_TRUE(assembly(with(0, 0.5), keyed()).node("cloud").ok());
+}
+
+TEST_F(assembled_of_text, filters_over_pictures_are_no_phases_of_text) {
+  data_.write("questions.jsonl", R"({"question": "what is it", "answer": "red"})" "\n");
+  const auto wrong = reading([&](topology::role_spec& role) {
+    if (auto* s = std::get_if<config::device_settings>(&role.settings)) {
+      s->source.from = (data_ / "questions.jsonl").string();
+      s->source.phases = {"clean", "night"};
+    }
+  });
+  expect_error(wrong, "edge-1", {"edge-1/device", "questions.jsonl", "night", "clean"});
+}
+
+TEST_F(assembled, a_teacher_that_reads_text_only_is_none_for_a_student_that_looks) {
+  const test::tiny_student reader(1, true);
+  std::filesystem::remove_all(models() / "teacher");
+  std::filesystem::copy(reader.model(), models() / "teacher", std::filesystem::copy_options::recursive);
+  const auto got = assembly(graph(), keyed()).node("cloud");
+  ASSERT_FALSE(got.ok());
+  for (const std::string& part : {std::string("teacher.model"), (models() / "teacher").string(), std::string("vision tower")}) {
+    EXPECT_NE(got.err().text().find(part), std::string::npos) << got.err().text();
+  }
+}
+
 }  // namespace
 }  // namespace freshet::actors

@@ -6,7 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/distill/sample_check.hpp"
 #include "tests/support/patch_batches.hpp"
+#include "tests/support/text_batches.hpp"
 #include "tests/support/tiny_student.hpp"
 
 namespace freshet::actors {
@@ -179,6 +181,55 @@ TEST_F(read_labels_test, a_batch_that_only_ends_a_tick_holds_nothing) {
   ASSERT_TRUE(got.ok());
   EXPECT_TRUE(got->samples.empty());
   EXPECT_EQ(got->unsure, 0U);
+}
+
+/// Labels of text alone, row r of the hidden states holding r.
+labelled_batch text_labels(const model::tokenizer& words) {
+  labelled_batch out;
+  out.batch = test::text_batch({1, 2, 3});
+  for (std::size_t i = 0; i < 3; ++i) {
+    topology::teacher_label label;
+    label.answer = "red";
+    label.answer_tokens = words.answer_ids("red");
+    label.confidence = i == 1 ? 0.1F : 0.9F;
+    label.topk_ids = {label.answer_tokens[0], label.answer_tokens[1]};
+    label.topk_logits = {-0.1F, -0.2F};
+    label.rest_mass = {0.1F, 0.2F};
+    out.labels.push_back(std::move(label));
+  }
+  std::vector<float> hidden(6 * 5);
+  for (std::size_t k = 0; k < hidden.size(); ++k) hidden[k] = static_cast<float>(k / 5);
+  out.teacher_hidden = host_tensor::of(std::move(hidden), {6, 5});
+  return out;
+}
+
+TEST_F(read_labels_test, of_text_alone_are_for_a_student_that_reads_text_only) {
+  const labelled_batch batch = text_labels(*words_);
+  const auto got = read_labels(batch, std::nullopt, *words_, options_);
+  ASSERT_TRUE(got.ok()) << got.err().text();
+  EXPECT_EQ(got->unsure, 1U);
+  ASSERT_EQ(got->samples.size(), 2U);
+  for (const auto& s : got->samples) {
+    EXPECT_TRUE(s->patches.empty() && s->positions.empty() && s->teacher_visual.empty());
+    EXPECT_TRUE(distill::check_sample(*s, test::tiny_reader_config(words_->vocab_size()), 5).ok());
+    EXPECT_EQ(s->rest_mass.size(), 2U);
+  }
+  EXPECT_EQ(got->samples[0]->prompt, words_->question_ids(batch.batch.samples[0].question));
+  EXPECT_EQ(got->samples[1]->teacher_hidden.as<float>()[0], 4) << "rows of the unsure one are passed over";
+  EXPECT_EQ(read(batch).err().code, errc::shape_mismatch) << "the other student looks at pictures";
+}
+
+TEST_F(read_labels_test, of_pictures_are_not_for_a_student_that_reads_text_only) {
+  EXPECT_EQ(read_labels(full(patches_of(ragged, 1)), std::nullopt, *words_, options_).err().code, errc::shape_mismatch);
+  auto batch = text_labels(*words_);
+  batch.batch.token_bytes = 48;
+  EXPECT_FALSE(read_labels(batch, std::nullopt, *words_, options_).ok());
+  batch = text_labels(*words_);
+  batch.batch.payload = host_tensor::of(std::vector<std::uint8_t>(3, 1));
+  EXPECT_FALSE(read_labels(batch, std::nullopt, *words_, options_).ok());
+  batch = text_labels(*words_);
+  batch.teacher_visual = host_tensor::of(std::vector<float>{}, {0, 5});
+  ASSERT_TRUE(read_labels(batch, std::nullopt, *words_, options_).ok());
 }
 
 }  // namespace

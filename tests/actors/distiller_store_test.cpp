@@ -55,6 +55,18 @@ TEST(sample_bytes, come_back_as_they_were_and_every_cut_is_an_error) {
   }
 }
 
+TEST(sample_bytes, of_text_alone_come_back_as_they_were) {
+  distill::labelled_sample s = *sample_numbered(4, true);
+  s.patches = {};
+  s.positions.clear();
+  s.teacher_visual = {};
+  const auto bytes = bytes_of(s);
+  ASSERT_TRUE(bytes.ok());
+  const auto back = sample_of(*bytes, "here");
+  ASSERT_TRUE(back.ok()) << back.err().text();
+  EXPECT_TRUE(same_sample(**back, s));
+}
+
 TEST(learned_entries, know_what_lies_below_the_mark_and_what_was_added) {
   learned_entries e;
   EXPECT_FALSE(e.knows(1, 0));

@@ -181,7 +181,7 @@ TEST(student_runtime, what_cannot_be_read_is_an_error_of_its_kind) {
     return scenes::kind_of(got.err());
   };
   EXPECT_EQ(kind(good, " \t "), scenes::skip_kind::empty_question);
-  EXPECT_EQ(kind(scenes::image(), "what ?"), scenes::skip_kind::broken_image);
+  EXPECT_EQ(kind(scenes::image(), "what ?"), scenes::skip_kind::no_picture);
   EXPECT_EQ(kind(good, std::string(5000, 'a')), scenes::skip_kind::oversized);
   // 64 positions hold begin, 16 patches, 4 new tokens and 43 of the question.
   std::string words;

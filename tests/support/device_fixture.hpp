@@ -28,7 +28,7 @@ class device_fixture : public ::testing::Test {
   const topology::address deployer{"cloud", "deployer"};
   const topology::address bench{"bench", "bench"};
 
-  device_fixture() : oracle_(std::move(*student_runtime::load({tiny_.model(), tiny_.lora, 4}))) {}
+  explicit device_fixture(bool text_only = false) : tiny_(1, text_only), oracle_(std::move(*student_runtime::load({tiny_.model(), tiny_.lora, 4}))) {}
 
   device_options options(bool paced) {
     device_options o;

@@ -57,15 +57,24 @@ inline model::model_config tiny_student_config(std::int64_t words) {
   return c;
 }
 
+/// The same decoder alone.
+inline model::model_config tiny_reader_config(std::int64_t words) {
+  model::model_config c = tiny_student_config(words);
+  c.vision.reset();
+  c.projector.reset();
+  return c;
+}
+
 class tiny_student {
  public:
-  explicit tiny_student(std::uint64_t seed = 1) {
+  explicit tiny_student(std::uint64_t seed = 1, bool text_only = false) {
     std::filesystem::create_directories(model());
     auto words =
         model::word_tokenizer::make({"what", "color", "shape", "is", "it", "red", "blue", "round", "here", "the"});
     EXPECT_TRUE(words.ok());
     EXPECT_TRUE((*words)->save(model()).ok());
-    EXPECT_TRUE(model::llava::random(tiny_student_config((*words)->vocab_size()), seed).save(model()).ok());
+    const auto config = (text_only ? tiny_reader_config : tiny_student_config)((*words)->vocab_size());
+    EXPECT_TRUE(model::llava::random(config, seed).save(model()).ok());
     lora.rank = 2;
     lora.targets = {"q_proj", "v_proj"};
   }

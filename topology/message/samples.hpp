@@ -15,7 +15,7 @@ namespace freshet::topology {
 /// DEVICE -> UPLINK-FILTER: a batch of answered samples with all that gates and masks may read.
 /// n samples, L visual tokens each of width D (student, after the projector), P bytes a patch,
 /// A answer positions (padded), V words. Features and relevance are empty when the device is told not
-/// to send them; a batch of no samples (it only ends a tick) has all tensors empty.
+/// to send them; a batch of no samples (it only ends a tick) has all tensors empty, one of text alone all but the logits.
 struct observation_batch {
   device_id device;
   std::uint64_t tick = 0;                 ///< paced mode: the bench's tick; 0 in free-running mode
@@ -58,7 +58,7 @@ struct uts_sample {
   FRESHET_FIELDS(position, question, device_answer, uncertainty, random_probe, kept, kept_count, student, domain)
 };
 
-/// UPLINK-FILTER -> INTAKE: only what was kept travels.
+/// UPLINK-FILTER -> INTAKE: only what was kept travels. Samples of text alone have no tokens: L and all counts are 0.
 struct uts_batch {
   device_id device;
   std::uint64_t tick = 0;
