@@ -1,5 +1,6 @@
 #include "actors/assembly/text_only.hpp"
 
+#include "config/value.hpp"
 #include "kernels/uncertainty/scores.hpp"
 
 namespace freshet::actors {

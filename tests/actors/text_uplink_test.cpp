@@ -174,6 +174,23 @@ TEST(text_uplink, the_default_gate_chooses_by_the_scores_alone_within_its_budget
   EXPECT_LT(sure, 0.4 * sent) << "it leans to the unsure";
 }
 
+TEST(text_uplink, pictures_of_the_same_device_are_reckoned_with_as_before) {
+  config::uplink_filter_settings s;
+  s.gate = "budget";
+  s.batch = 4;
+  s.budget_bytes_per_sample = config::byte_count(100'000);
+  observation_batch shown = text_observation(4, 8);
+  shown.patches = host_tensor::of(std::vector<std::uint8_t>(4 * 9 * 12, 3), {4, 9, 12});
+  shown.token_relevance = host_tensor::of(std::vector<float>(4 * 9, 1), {4, 9});
+  nlohmann::json stats;
+  const auto sent = sent_by(s, {text_observation(8, 0), shown}, &stats);
+  ASSERT_EQ(sent.size(), 3U);
+  EXPECT_EQ(sent[2].tokens_per_sample, 9U);
+  EXPECT_GT(sent[2].payload.bytes(), 0U);
+  EXPECT_EQ(stats["bad_samples"], 0);
+  EXPECT_TRUE(std::isfinite(stats["threshold"].get<double>())) << stats.dump();
+}
+
 TEST(text_uplink, the_wire_and_the_disk_give_back_what_was_sent) {
   const uts_batch sent = sent_by(open_gate(), {text_observation(4, 0)}).at(0);
   topology::parcel p;

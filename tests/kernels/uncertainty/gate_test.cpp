@@ -309,6 +309,20 @@ TEST(stratified_gate, prefers_what_was_not_sent_lately) {
   EXPECT_GT(static_cast<double>(rare_sent) / rare, 1.3 * common_sent / common);
 }
 
+TEST(stratified_gate, without_features_novelty_has_no_say) {
+  gate_options o;
+  o.name = "stratified";
+  o.budget_bytes_per_sample = 100;
+  o.probe_share = 0;
+  const auto chosen = [&](double novelty) {
+    o.novelty = novelty;
+    gate g = make(o);
+    rng random(57);
+    return run_stream(g, [&](int) { return stream_sample{static_cast<float>(random.uniform()), 500}; }, 4000, 100).which;
+  };
+  EXPECT_EQ(chosen(4), chosen(0));
+}
+
 TEST(stratified_gate, rank_weight_has_mean_one) {
   for (double peak : {0.0, 0.3, 0.8, 1.0}) {
     double sum = 0;
