@@ -21,6 +21,7 @@
 #include "kernels/model/line.hpp"
 #include "tests/support/fake_outbox.hpp"
 #include "tests/support/patch_batches.hpp"
+#include "tests/support/text_batches.hpp"
 #include "tests/support/tiny_student.hpp"
 
 namespace freshet::actors {
@@ -33,7 +34,8 @@ class distiller_fixture : public ::testing::Test {
   static inline const topology::address deployer{"cloud", "deployer"};
   static inline const topology::address bench{"bench", "bench"};
 
-  distiller_fixture() : words_(*model::load_tokenizer(tiny_.model())) {
+  explicit distiller_fixture(bool text_only = false)
+      : text_only_(text_only), tiny_(1, text_only), words_(*model::load_tokenizer(tiny_.model())) {
     options_.intake = intake;
     options_.compressor = compressor;
     options_.deployer = deployer;
@@ -86,10 +88,15 @@ class distiller_fixture : public ::testing::Test {
     return back;
   }
 
+  /// Of pictures, or of text alone where the student reads nothing else.
   topology::labelled_batch labels(std::uint64_t lease, std::size_t samples, std::uint64_t tick = 0, bool end = false) {
     test::kept_lists kept;
+    std::vector<std::uint64_t> positions;
     for (std::uint32_t i = 0; i < samples; ++i) kept.push_back({i % 16, (i + 5) % 16});
-    auto b = test::labelled(test::patches_of(std::move(kept), lease), lease, answer_, *words_);
+    for (std::uint64_t i = 0; i < samples; ++i) positions.push_back(lease * 1000 + i);
+    const auto asked = text_only_ ? test::patch_batch{test::text_batch(positions), {}, {}}
+                                  : test::patches_of(std::move(kept), lease);
+    auto b = test::labelled(asked, lease, answer_, *words_);
     b.batch.tick = tick;
     b.batch.end_of_tick = end;
     return b;
@@ -125,6 +132,7 @@ class distiller_fixture : public ::testing::Test {
   static nlohmann::json stats(const role_core& core) { return nlohmann::json::parse(core.stats_json()); }
   static std::vector<float> floats(const host_tensor& t) { return {t.as<float>(), t.as<float>() + t.items()}; }
 
+  bool text_only_;
   test::tiny_student tiny_;
   std::shared_ptr<const model::tokenizer> words_;
   distiller_options options_;
