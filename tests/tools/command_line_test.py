@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -40,6 +41,24 @@ class CommandLineTest(unittest.TestCase):
             self.assertEqual(freshet("models", command, "--help").returncode, 0, command)
             self.assertEqual(freshet("models", command, "--no-such-option").returncode, 2, command)
         self.assertEqual(freshet("models", "quantize", "nowhere", "--out", "x", "--bits", "5").returncode, 2)
+
+    def test_who_only_asks_does_not_wait_for_libtorch(self):
+        def libraries(program):
+            # The loader lists what it would load, and starts nothing.
+            done = subprocess.run([program], env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"}, stdout=subprocess.PIPE, text=True, timeout=60)
+            return done.stdout
+
+        self.assertIn("libcaf", libraries(FRESHET))
+        self.assertNotIn("torch", libraries(FRESHET))
+        self.assertIn("torch", libraries(FRESHET + "-engine"))
+
+    def test_says_so_when_what_computes_is_not_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            alone = shutil.copy(FRESHET, folder)
+            for command in (["models", "--help"], ["run", "--node", "cloud", "--state", f"{folder}/state"]):
+                done = subprocess.run([alone, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(done.returncode, 1, command)
+                self.assertIn(f"{folder}/freshet-engine: No such file", done.stderr)
 
     def test_products_of_matrices_run_the_code_that_the_processor_can(self):
         flags = set(pathlib.Path("/proc/cpuinfo").read_text().partition("\nflags")[2].partition("\n")[0].split())

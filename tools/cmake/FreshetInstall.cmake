@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 set(service ${CMAKE_SOURCE_DIR}/tools/service)
 
-install(TARGETS freshet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT freshet)
+install(TARGETS freshet freshet-engine RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT freshet)
 foreach(model student teacher)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/models/scenes/${model} DESTINATION ${CMAKE_INSTALL_DATADIR}/freshet/models/scenes
           COMPONENT freshet)

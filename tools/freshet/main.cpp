@@ -1,13 +1,10 @@
-// The one program of Freshet: daemon, console and tools, by command.
-#include <dlfcn.h>
+// The program of Freshet: daemon, console and tools, by command. Those that compute are run by freshet-engine
+// (commands/computing.hpp).
 #include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -15,7 +12,6 @@
 #include "config/suggest.hpp"
 #include "tools/freshet/commands/commands.hpp"
 #include "tools/freshet/exit_codes.hpp"
-#include "tools/freshet/service/freed_memory.hpp"
 
 namespace {
 
@@ -34,43 +30,8 @@ constexpr const char* lessons =
 
 }  // namespace
 
-namespace {
-
-/// OpenBLAS runs processors that are newer than itself with its oldest code, without AVX: products took several times as
-/// long. Then this is the newest code that it has and the processor runs; nothing where it chose by itself.
-const char* better_blas_core() {
-#if defined(__x86_64__)
-  using name_function = char* (*)();
-  const auto chosen = reinterpret_cast<name_function>(::dlsym(RTLD_DEFAULT, "openblas_get_corename"));
-  if (chosen == nullptr || std::string_view(chosen()) != "Prescott") return nullptr;
-  __builtin_cpu_init();
-  const bool wide = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-                    __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-  if (wide) return "SkylakeX";
-  if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) return "Haswell";
-#endif
-  return nullptr;
-}
-
-/// The BLAS and OpenMP libraries of tensors make a team of threads for each thread that calls them,
-/// and teams that share cores wait for each other: steps took fifty times as long here. They read
-/// their settings when they are loaded, so the program starts itself once more with them set. Only for commands that
-/// compute: it takes as long as all that the others do.
-void set_up_numeric_libraries(char** argv) {
-  const char* core = ::getenv("OPENBLAS_CORETYPE") == nullptr ? better_blas_core() : nullptr;
-  if (core == nullptr && ::getenv("OMP_NUM_THREADS") != nullptr && ::getenv("OPENBLAS_NUM_THREADS") != nullptr) return;
-  ::setenv("OMP_NUM_THREADS", "1", 0);
-  ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
-  if (core != nullptr) ::setenv("OPENBLAS_CORETYPE", core, 0);
-  ::execv("/proc/self/exe", argv);
-  // Without /proc the program runs all the same, only slower.
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   using namespace freshet::cli;
-  keep_freed_memory();
   // A reader that goes away is an error of a write, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
 
@@ -107,8 +68,6 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? exit_ok : exit_usage;
   }
-  const std::vector<std::string> computing{"run", "models", "pretrain", "bench"};
-  if (std::find(computing.begin(), computing.end(), argv[1]) != computing.end()) set_up_numeric_libraries(argv);
   const int status = chosen();
   std::cout.flush();
   return std::cout ? status : static_cast<int>(exit_failed);

@@ -112,7 +112,7 @@ class PackageTest(unittest.TestCase):
             self.assertEqual(owner, "root/root", line)
             self.assertNotIn("s", mode.lower(), line)
             self.assertEqual((mode[5], mode[8]), ("-", "-"), f"others write: {line}")
-        for name in ("/usr/bin/freshet", "/usr/lib/systemd/system/freshet.service", "/etc/freshet/freshet.toml",
+        for name in ("/usr/bin/freshet", "/usr/bin/freshet-engine", "/usr/lib/systemd/system/freshet.service", "/etc/freshet/freshet.toml",
                      "/usr/share/man/man1/freshet.1", "/usr/share/bash-completion/completions/freshet",
                      "/usr/share/freshet/models/scenes/student/model.safetensors",
                      "/usr/share/freshet/models/scenes/teacher/model.safetensors"):
@@ -136,6 +136,8 @@ class PackageTest(unittest.TestCase):
             self.assertTrue((root.path / path.lstrip("/")).exists() or path.endswith(".md"), f"the unit names {path}")
         checked = run(str(root / "usr/bin/freshet"), "check", str(root / "etc/freshet/freshet.toml"))
         self.assertEqual(checked.returncode, 0, checked.stdout)
+        seen = run(str(root / "usr/bin/freshet"), "models", "inspect", str(root / "usr/share/freshet/models/scenes/student"))
+        self.assertEqual(seen.returncode, 0, seen.stdout)
         if shutil.which("systemd-analyze"):
             verified = run("systemd-analyze", "verify", "--man=no", f"--root={root.path}", "freshet.service")
             # What else there is of a system is missing in this root; what is said of the unit itself counts.

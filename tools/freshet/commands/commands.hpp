@@ -1,5 +1,6 @@
 // The commands of `freshet`, each in a file of its own. A command adds itself to the command line and,
-// when chosen, leaves what is to be run. To add one: a file, a declaration here, a line in main.cpp.
+// when chosen, leaves what is to be run. To add one: a file, a declaration here, a line in main.cpp;
+// for those that compute see computing.hpp.
 #pragma once
 
 #include <functional>

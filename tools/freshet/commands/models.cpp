@@ -3,10 +3,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tools/freshet/commands/computing.hpp"
+
 namespace freshet::cli {
 
 void add_models(CLI::App& app, action& chosen) {
-  CLI::App* models = app.add_subcommand("models", "Look at model folders and prepare them");
+  CLI::App* models = app.add_subcommand(models_command.name, models_command.about);
   models->require_subcommand(1);
   add_models_inspect(*models, chosen);
   add_models_random(*models, chosen);

@@ -7,13 +7,14 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/computing.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/pretrain/pretrain_options.hpp"
 
 namespace freshet::cli {
 
 void add_pretrain(CLI::App& app, action& chosen) {
-  CLI::App* command = app.add_subcommand("pretrain", "Train a teacher and a student from scratch");
+  CLI::App* command = app.add_subcommand(pretrain_command.name, pretrain_command.about);
   auto request = std::make_shared<tools::pretrain_request>();
   tools::add_pretrain_options(*command, *request);
   command->callback([request, &chosen] {

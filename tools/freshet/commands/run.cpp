@@ -1,16 +1,10 @@
 // freshet run: the daemon. Without --node a launcher with a process for each node; with it, that node.
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <functional>
-#include <fstream>
-#include <iostream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,10 +13,9 @@
 #include <spdlog/spdlog.h>
 
 #include "config/quantity.hpp"
-#include "config/suggest.hpp"
 #include "tools/freshet/commands/commands.hpp"
-#include "tools/freshet/commands/topology_options.hpp"
-#include "tools/freshet/child_process.hpp"
+#include "tools/freshet/commands/reloader.hpp"
+#include "tools/freshet/commands/run_options.hpp"
 #include "tools/freshet/display.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/launcher.hpp"
@@ -31,149 +24,19 @@
 #include "tools/freshet/paths.hpp"
 #include "tools/freshet/process_signals.hpp"
 #include "tools/freshet/provision.hpp"
-#include "tools/freshet/run_node.hpp"
 #include "tools/freshet/service/launch_service.hpp"
 #include "tools/freshet/stats_client.hpp"
-#include "tools/freshet/stop_token.hpp"
 #include "topology/graph/endpoint.hpp"
 #include "topology/graph/load.hpp"
-#include "topology/graph/plan.hpp"
 
 namespace freshet::cli {
 namespace {
 
 using std::chrono::milliseconds;
 
-struct run_options {
-  topology_options topology;
-  std::string run_for;
-  std::string node;
-  std::string log = "files";
-  std::string log_format;   ///< empty: as the configuration says
-  std::string log_level;
-  // Said by a launcher to the nodes that it starts.
-  std::string launcher;     ///< its socket; empty: none
-  std::uint64_t revision = 0;
-  bool await = false;
-
-  void change(config::logging_settings& logging) const {
-    if (!log_format.empty()) logging.format = log_format;
-    if (!log_level.empty()) logging.level = log_level;
-  }
-
-  [[nodiscard]] std::optional<milliseconds> duration() const { return config::parse_duration(run_for); }
-};
-
-result<topology::graph> graph_of(const actors::revision& r, const std::string& state_dir) {
-  topology::load_options load;
-  load.file = r.file;
-  load.base_dir = r.base_dir;
-  load.state_dir = state_dir;
-  return topology::load_graph(r.text, load);
-}
-
 std::string duration_problem(const std::string& text) {
   if (config::parse_duration(text)) return "";
   return "\"" + text + "\" is not a duration such as 500ms, 60s, 5m or 1h";
-}
-
-/// What a SIGHUP does: the file is read and checked again, and applied as `freshet apply` would, by a process of its
-/// own: the node that decides, and the launcher that starts nodes, must not wait for themselves.
-class reloader {
- public:
-  reloader(const run_options& options, std::string state_dir, std::shared_ptr<spdlog::logger> log)
-      : options_(options.topology), state_dir_(std::move(state_dir)), log_(std::move(log)) {}
-
-  void operator()() {
-    if (options_.file.empty()) return log_->warn("reload: the built-in default runs; there is no file to read again");
-    poll();
-    if (child_) return log_->warn("reload: the last one is still under way");
-    const auto fresh = load_topology(options_);
-    if (!fresh) {
-      log_->error("reload: {} is not right; all goes on as it is", options_.file);
-      std::istringstream problems(fresh.err().code == errc::config ? fresh.err().context : fresh.err().text());
-      for (std::string line; std::getline(problems, line);) log_->error("reload: {}", line);
-      return;
-    }
-    auto started = child_process::start(
-        {"/proc/self/exe", "apply", options_.file, "--state", state_dir_, "--who", "SIGHUP"}, words());
-    if (!started) return log_->error("reload: {}", started.err().text());
-    child_.emplace(std::move(started).value());
-    log_->info("reload: {} is right and is being applied", options_.file);
-  }
-
-  /// Takes note of how it ended.
-  void poll() {
-    if (!child_) return;
-    const auto how = child_->ended();
-    if (!how) return;
-    child_.reset();
-    if (!how->by_signal && how->number == exit_ok)
-      log_->info("reload: {} is applied", options_.file);
-    else
-      log_->error("reload: {} was not applied: {}; all goes on as it was", options_.file, last_words());
-  }
-
- private:
-  [[nodiscard]] std::string words() const { return state_dir_ + "/control/reload.log"; }
-  [[nodiscard]] std::string last_words() const {
-    std::ifstream in(words());
-    std::string last;
-    for (std::string line; std::getline(in, line);)
-      if (!line.empty()) last = line;
-    return last.empty() ? "its words are in " + words() : last;
-  }
-
-  topology_options options_;
-  std::string state_dir_;
-  std::shared_ptr<spdlog::logger> log_;
-  std::optional<child_process> child_;
-};
-
-int run_one(const run_options& options, const chosen_topology& topology) {
-  topology::graph graph = topology.graph;
-  std::uint64_t revision = options.revision;
-  // Alone on its host, the node that decides on changes keeps their history itself.
-  if (revision == 0 && options.node == topology::control_node(graph)) {
-    if (const auto made = make_folder(graph.state_dir); !made) return report(made.err());
-    const auto current = begin_revision(graph.state_dir, topology.text, graph.file, working_dir());
-    if (!current) return report(current.err());
-    auto now = graph_of(*current, graph.state_dir);
-    if (!now) return report(now.err());
-    revision = current->number;
-    graph = std::move(now).value();
-    options.change(graph.logging);
-  }
-  if (graph.find_node(options.node) == nullptr) {
-    std::vector<std::string> names;
-    for (const auto& node : graph.nodes) names.push_back(node.name);
-    std::cerr << "freshet: --node " << options.node << ": no such node in " << graph.file
-              << config::advice(options.node, names) << '\n';
-    return exit_usage;
-  }
-  std::optional<stop_token::clock::time_point> deadline;
-  if (const auto d = options.duration()) deadline = stop_token::clock::now() + *d;
-  const stop_source source(deadline);
-  std::atomic<int> stops{0};
-  const process_signals signals([&source, &stops] {
-    // The second request is not for waiting: state survives this as it survives any kill.
-    if (stops.fetch_add(1) > 0) ::_exit(exit_not_in_time);
-    source.request_stop();
-  });
-  node_run how;
-  how.stop = source.token();
-  how.launcher = options.launcher;
-  how.revision = revision;
-  how.await = options.await;
-  // A launched node reads what its launcher gave it; the launcher reads the file.
-  if (options.launcher.empty()) how.read_again = [reload = std::make_shared<reloader>(options, graph.state_dir, make_log(graph.logging, options.node))] {
-    (*reload)();
-  };
-  how.reload_wanted = [&signals, seen = 0]() mutable {
-    const int asked = signals.reloads();
-    return std::exchange(seen, asked) != asked;
-  };
-  return run_node(graph, options.node, how);
 }
 
 /// A process cannot reach into another: found before anything starts.
@@ -250,7 +113,11 @@ result<std::vector<node_command>> commands_of(const std::string& state_dir, cons
   return out;
 }
 
-int run_all(const run_options& options, const chosen_topology& topology) {
+int run_all(const run_options& options) {
+  auto loaded_topology = load_topology(options.topology);
+  if (!loaded_topology) return report(loaded_topology.err());
+  chosen_topology& topology = *loaded_topology;
+  options.change(topology.graph.logging);
   const std::string& state = topology.graph.state_dir;
   if (const auto made = make_folder(state); !made) return report(made.err());
   const auto lock = state_lock::take(state);
@@ -269,7 +136,7 @@ int run_all(const run_options& options, const chosen_topology& topology) {
   if (const auto written = write_node_list(state, first); !written) return report(written.err());
 
   const auto log = make_log(graph.logging, "launcher");
-  reloader reload(options, state, log);
+  reloader reload(options.topology, state, log);
   auto service = launch_service::open(graph, [&reload] { reload(); });
   if (!service) return report(service.err());
   service_front& front = service.value()->front();
@@ -332,6 +199,14 @@ int run_all(const run_options& options, const chosen_topology& topology) {
 
 }  // namespace
 
+result<topology::graph> graph_of(const actors::revision& r, const std::string& state_dir) {
+  topology::load_options load;
+  load.file = r.file;
+  load.base_dir = r.base_dir;
+  load.state_dir = state_dir;
+  return topology::load_graph(r.text, load);
+}
+
 void add_run(CLI::App& app, action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Run the engine: a process for each node, until Ctrl-C");
   command->footer("Nodes that die are started again, and so are nodes that hang. A second Ctrl-C stops at once. SIGHUP reads the "
@@ -362,10 +237,7 @@ void add_run(CLI::App& app, action& chosen) {
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
       make_files_private();
-      auto topology = load_topology(options->topology);
-      if (!topology) return report(topology.err());
-      options->change(topology->graph.logging);
-      return options->node.empty() ? run_all(*options, *topology) : run_one(*options, *topology);
+      return options->node.empty() ? run_all(*options) : run_alone(*options);
     };
   });
 }
