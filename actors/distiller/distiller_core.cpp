@@ -138,10 +138,6 @@ void distiller_core::take(const topology::labelled_batch& batch, time_point now,
   }
   if (work.journal != 0) learned_.advance(work.journal, work.done_below);
   if (known) return confirm(batch.lease, work, out);
-  if (options_.tell_probes) {
-    auto outcomes = tally_probes(batch, *words_, options_.labelling.confidence_floor);
-    if (!outcomes.all.empty()) out.send(options_.deployer, std::move(outcomes));
-  }
   uncommitted taken;
   taken.lease = batch.lease;
   taken.work = work;
@@ -150,6 +146,11 @@ void distiller_core::take(const topology::labelled_batch& batch, time_point now,
     ++refused_;
     out.log(log_level::warn, "labelled batch refused: " + read.err().text());
   } else {
+    // Of what the student could have answered: a batch that does not fit has no say in a roll-out.
+    if (options_.tell_probes) {
+      auto outcomes = tally_probes(batch, *words_, options_.labelling.confidence_floor);
+      if (!outcomes.all.empty()) out.send(options_.deployer, std::move(outcomes));
+    }
     unsure_ += read->unsure;
     confidence_sum_ += read->confidence_sum;
     for (auto& s : read->samples) {

@@ -40,20 +40,28 @@ plan read_plan() {
   return out;
 }
 
-std::mutex one_at_a_time;
-std::optional<plan> known;
+struct what_is_known {
+  std::mutex one_at_a_time;
+  std::optional<plan> todo;   ///< none: the environment is to be read
+};
+
+/// Lives as long as the process: points may be passed while it ends.
+what_is_known& known() {
+  static auto* const all = new what_is_known;
+  return *all;
+}
 
 }  // namespace
 
 void forget_fault_plan() {
-  const std::lock_guard<std::mutex> lock(one_at_a_time);
-  known.reset();
+  const std::lock_guard<std::mutex> lock(known().one_at_a_time);
+  known().todo.reset();
 }
 
 void pass_fault_point(std::string_view name) {
-  const std::lock_guard<std::mutex> lock(one_at_a_time);
-  if (!known) known = read_plan();
-  plan& todo = *known;
+  const std::lock_guard<std::mutex> lock(known().one_at_a_time);
+  if (!known().todo) known().todo = read_plan();
+  plan& todo = *known().todo;
   if (todo.trace >= 0) {
     const std::string line = std::string(name) + "\n";
     FRESHET_ENSURE(::write(todo.trace, line.data(), line.size()) == static_cast<ssize_t>(line.size()),

@@ -157,10 +157,10 @@ at::Tensor decoder::hidden(const at::Tensor& embeds, const at::Tensor& positions
   at::Tensor x = embeds;
   if (states != nullptr) states->push_back(x);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const layer& l = layers_[i];
     if (keeps) {
       x = run(i, x, r);
     } else {
+      const layer& l = layers_[i];
       x = recomputed([this, i, r](const at::Tensor& y) { return run(i, y, r); }, x,
                      tensors_of(l.input_norm, l.post_norm, l.q, l.k, l.v, l.o, l.gate, l.up, l.down));
     }

@@ -11,8 +11,8 @@
 namespace freshet::model {
 
 /// stretch(x), value and gradients with the bits that they have when everything is kept. `trained`: the leaves besides x
-/// that `stretch` reads and that may want a gradient. What `stretch` refers to must live, and stay as it is, until
-/// the gradients are there. A second derivative is a broken invariant.
+/// that `stretch` reads and that may want a gradient. What `stretch` refers to must live, and stay where and as
+/// it is, until the gradients are there: a model that is moved, or whose weights are exchanged, is not. A second derivative is a broken invariant.
 [[nodiscard]] at::Tensor recomputed(std::function<at::Tensor(const at::Tensor& x)> stretch, const at::Tensor& x,
                                     std::vector<at::Tensor> trained);
 

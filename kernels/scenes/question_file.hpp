@@ -1,7 +1,7 @@
 // The JSON-lines file of a data folder: one question a line,
 //   {"image": "relative/path.png", "question": "…", "answer": "…", "domain": "…"}
-// where all but the question may be absent; without an image the question is about no picture. A bad line is kept as its error, so that indices are line
-// numbers and the stream can count and skip it.
+// where all but the question may be absent; without an image the question is about no picture. A bad line is kept as its
+// error, so that indices are line numbers and the stream can count and skip it.
 // Thread contract: plain values; read_question_file reads one file.
 #pragma once
 

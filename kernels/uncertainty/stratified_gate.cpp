@@ -30,7 +30,7 @@ class stratified_policy final : public gate_policy {
   gate_opinion judge(const gate_input& sample, double share) override {
     const std::size_t scores = ranks_.size() - 1;
     for (std::size_t s = 0; s < scores; ++s) inputs_[s] = ranks_[s].rank_and_add(sample.scores[s]);
-    // Text alone has no place in that space: it is neither near nor far.
+    // What has no features (text alone, or a device that sends none) has no place in that space: neither near nor far.
     inputs_[scores] = sample.width == 0 ? 0.5 : ranks_[scores].rank_and_add(novelty_.distance(sample.pooled, sample.width));
     const double value = value_of_inputs();
     const double rank = values_.rank_and_add(static_cast<float>(value));
@@ -44,7 +44,9 @@ class stratified_policy final : public gate_policy {
     return {wanted, static_cast<float>(value), p};
   }
 
-  void sent(const gate_input& sample) override { novelty_.remember_sent(sample.pooled, sample.width); }
+  void sent(const gate_input& sample) override {
+    if (sample.width > 0) novelty_.remember_sent(sample.pooled, sample.width);
+  }
 
   [[nodiscard]] double threshold(double share) const override {
     return static_cast<double>(values_.quantile(1.0 - share));

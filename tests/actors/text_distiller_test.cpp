@@ -58,9 +58,11 @@ TEST_F(looking_distiller, refuses_text_alone) {
   const auto core = make();
   auto text = labels(1, 2);
   text.batch = test::text_batch({1, 2});
+  text.batch.samples[0].random_probe = true;
   learn(*core, text);
   EXPECT_EQ(stats(*core)["refused"], 1);
   EXPECT_EQ(stats(*core)["trained_samples"], 0);
+  EXPECT_TRUE(out_.take<topology::probe_outcomes>().empty()) << "what the student cannot read says nothing of its versions";
 }
 
 }  // namespace

@@ -28,7 +28,8 @@
 namespace freshet::test {
 namespace {
 
-int live_here(const life_options& options) {
+/// What is thrown must not come back into the tests that forked it.
+int live_here(const life_options& options) noexcept {
   const std::string wrong = live(options);
   if (wrong.empty()) return 0;
   std::cerr << wrong << std::endl;
@@ -135,12 +136,17 @@ INSTANTIATE_TEST_SUITE_P(share, faults_at, ::testing::Range(0U, shares));
 
 TEST_F(faults, a_process_that_is_killed_at_any_moment_keeps_its_promises) {
   rng random(21);
-  const auto begun = std::chrono::steady_clock::now();
+  // How long a life takes here, of those that begin where another ended.
+  std::chrono::microseconds whole_life{};
   {
     const temporary_folder other;
-    ASSERT_EQ(run(fresh(other)), 0);
+    auto trial = fresh(other);
+    ASSERT_EQ(run(trial), 0);
+    trial.samples += 6;
+    const auto begun = std::chrono::steady_clock::now();
+    ASSERT_EQ(run(trial), 0);
+    whole_life = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
   }
-  const auto whole_life = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
   const temporary_folder folder;
   auto options = fresh(folder);
   int killed = 0;
@@ -154,7 +160,7 @@ TEST_F(faults, a_process_that_is_killed_at_any_moment_keeps_its_promises) {
     ASSERT_EQ(judge(options, ended == 0), "") << round;
     options.samples += 6;
   }
-  std::cout << killed << " of 40 lives were killed\n";
+  EXPECT_GT(killed, 4) << "kills fall behind the lives";
   ASSERT_EQ(run(options), 0);
   ASSERT_EQ(judge(options, true), "");
 }

@@ -17,7 +17,7 @@ MODELS = ROOT / "models/scenes"
 FRESHET = os.path.abspath(sys.argv.pop(1))
 SLOW_OPEN = os.path.abspath(sys.argv.pop(1))
 PATIENCE = 240
-# Set already, they spare the program a second start of itself.
+# Teams of threads inside tensor operations only wait for each other here.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 CONFIG = """

@@ -67,8 +67,8 @@ class CommandLineTest(unittest.TestCase):
 
         def core(**more):
             environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-            done = subprocess.run([FRESHET, "models", "inspect", str(ROOT / "models/scenes/student")], env={**environment, "OPENBLAS_VERBOSE": "2", **more},
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+            done = subprocess.run([FRESHET, "models", "inspect", str(ROOT / "models/scenes/student")],
+                                  env={**environment, "OPENBLAS_VERBOSE": "2", **more}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
             self.assertEqual(done.returncode, 0, done.stderr)
             return re.findall(r"Core: (\w+)", done.stderr)[-1:]
 

@@ -18,7 +18,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FRESHET = os.path.abspath(sys.argv.pop(1))
 PATIENCE = 240
-# Set already, they spare the program a second start of itself.
+# Teams of threads inside tensor operations only wait for each other here.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 DOCUMENT = """
@@ -98,6 +98,7 @@ class Host:
                 if self.process.poll() is None:
                     self.process.kill()
                     self.process.wait()
+        self.process = None   # its end is no news
 
 
 class KeysTest(unittest.TestCase):

@@ -11,6 +11,7 @@
 
 #include "config/suggest.hpp"
 #include "tools/freshet/commands/commands.hpp"
+#include "tools/freshet/commands/computing.hpp"
 #include "tools/freshet/exit_codes.hpp"
 
 namespace {
@@ -34,6 +35,7 @@ int main(int argc, char** argv) {
   using namespace freshet::cli;
   // A reader that goes away is an error of a write, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
+  set_engine_arguments(argv);
 
   CLI::App app(description, "freshet");
   app.footer(std::string(lessons) + "\n" + exit_code_help + "\n`freshet COMMAND --help` says more about each.");

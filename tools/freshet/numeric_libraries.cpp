@@ -18,9 +18,12 @@ bool set_if_unset(const char* name, const char* value) {
 const char* better_blas_core() {
 #if defined(__x86_64__)
   using name_function = char* (*)();
-  void* blas = ::dlopen("libblas.so.3", RTLD_LAZY | RTLD_LOCAL);   // Debian's name of whichever BLAS is chosen
-  if (blas == nullptr) return nullptr;
-  const auto chosen = reinterpret_cast<name_function>(::dlsym(blas, "openblas_get_corename"));
+  void* found = ::dlsym(RTLD_DEFAULT, "openblas_get_corename");
+  if (found == nullptr) {
+    // Not loaded yet: under Debian's name of whichever BLAS is chosen.
+    if (void* blas = ::dlopen("libblas.so.3", RTLD_LAZY | RTLD_LOCAL)) found = ::dlsym(blas, "openblas_get_corename");
+  }
+  const auto chosen = reinterpret_cast<name_function>(found);
   if (chosen == nullptr || std::string_view(chosen()) != "Prescott") return nullptr;
   __builtin_cpu_init();
   const bool wide = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&

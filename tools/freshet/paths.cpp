@@ -61,6 +61,13 @@ result<std::string> find_models() {
   return error{errc::not_found, "the shipped models (student/config.json below " + looked + ")"};
 }
 
+result<std::string> program_beside(const std::string& name) {
+  std::error_code code;
+  const fs::path self = fs::read_symlink("/proc/self/exe", code);
+  if (code) return error{errc::io, "/proc/self/exe: " + code.message() + "; /proc must be mounted"};
+  return (self.parent_path() / name).string();
+}
+
 std::string document_in(const std::string& state_dir) { return state_dir + "/freshet.toml"; }
 
 void make_files_private() { ::umask(0077); }

@@ -13,6 +13,8 @@ namespace freshet::cli {
 /// The shipped models: models/scenes in the working folder, else beside the build that this program
 /// belongs to, else in the share/freshet that it was installed with; an error names where it looked.
 [[nodiscard]] result<std::string> find_models();
+/// A program that stands in the folder of the running one. It may be missing.
+result<std::string> program_beside(const std::string& name);
 /// The absolute form of a path, without a look at the disk.
 [[nodiscard]] std::string absolute(const std::string& path);
 [[nodiscard]] std::string working_dir();

@@ -209,6 +209,7 @@ class DaemonTest(unittest.TestCase):
         d.hear("WATCHDOG=1")
         d.process.send_signal(signal.SIGHUP)
         d.hear("RELOADING=1")
+        d.until(lambda: "is applied" in d.words())   # the same file again
         self.assertTrue(os.path.exists(os.path.join(d.state, "cloud/http.sock")), "its socket lies in its own folder")
         self.assertEqual(d.end(signal.SIGTERM), 0)
 

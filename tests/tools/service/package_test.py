@@ -161,7 +161,8 @@ class PackageTest(unittest.TestCase):
         self.assertIn("# mine", mine.read_text())
         root.dpkg("-r", "freshet")
         self.assertEqual(root.asked(), ["disable --now freshet.service", "daemon-reload"])
-        self.assertFalse((root / "usr/bin/freshet").exists())
+        for program in ("freshet", "freshet-engine"):
+            self.assertFalse((root / "usr/bin" / program).exists(), program)
         self.assertFalse(unit.exists())
         self.assertIn("# mine", mine.read_text())
         self.assertEqual(kept.read_text(), "kept")

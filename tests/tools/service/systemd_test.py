@@ -85,8 +85,12 @@ class SystemdTest(unittest.TestCase):
             self.assertNotIn("0", seen["Uid"].split(), "a user of its own")
             self.assertEqual(int(seen["CapEff"], 16), 0)
             self.assertEqual((seen["NoNewPrivs"], seen["Seccomp"]), ("1", "2"))
-        answer = self.ok("freshet", "status", "--config", "/etc/freshet/freshet.toml", "--state", "/var/lib/freshet", "--json")
-        self.assertEqual({r["node"] for r in json.loads(answer)["roles"] if r["role"] == "device"}, {"edge-1", "edge-2"})
+
+        def devices_heard():
+            answer = self.ok("freshet", "status", "--config", "/etc/freshet/freshet.toml", "--state", "/var/lib/freshet", "--json")
+            return {r["node"] for r in json.loads(answer)["roles"] if r["role"] == "device"}
+        # Ready is who answers; figures come with the first reports.
+        self.host.wait_until(lambda: devices_heard() == {"edge-1", "edge-2"}, "figures of both devices")
 
         config = self.host.path("/etc/freshet/freshet.toml")
         before = config.read_text()
@@ -136,7 +140,7 @@ class SystemdTest(unittest.TestCase):
         self.ok("dpkg", "-P", "freshet")
         self.assertNotEqual(self.host.run("test", "-d", f"/proc/{launcher}").returncode, 0, "stopped before its files went")
         self.assertEqual(self.host.run("systemctl", "cat", "freshet").returncode, 1)
-        for place in ("/var/lib/freshet", "/var/lib/private/freshet", "/etc/freshet", "/usr/bin/freshet"):
+        for place in ("/var/lib/freshet", "/var/lib/private/freshet", "/etc/freshet", "/usr/bin/freshet", "/usr/bin/freshet-engine"):
             self.assertFalse(os.path.lexists(self.host.path(place)), place)
 
 

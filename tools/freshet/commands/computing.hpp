@@ -13,7 +13,9 @@ inline constexpr computing_command models_command{"models", "Look at model folde
 inline constexpr computing_command pretrain_command{"pretrain", "Train a teacher and a student from scratch"};
 inline constexpr computing_command bench_command{"bench", "Measure: adaptation, kernels, models, links"};
 
-/// Goes on as freshet-engine, with the same arguments. Returns only when that cannot be: the exit status, after telling why.
+/// The arguments of this process, which freshet-engine gets too. Before any command runs.
+void set_engine_arguments(char** argv);
+/// Goes on as freshet-engine. Returns only when that cannot be: the exit status, after telling why.
 int become_engine();
 
 }  // namespace freshet::cli

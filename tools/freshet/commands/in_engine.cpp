@@ -1,15 +1,9 @@
 // What freshet has of the commands that compute: their names, and the way to the program that runs them.
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
-#include <string>
-#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -18,6 +12,7 @@
 #include "tools/freshet/commands/run_options.hpp"
 #include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/numeric_libraries.hpp"
+#include "tools/freshet/paths.hpp"
 
 namespace freshet::cli {
 namespace {
@@ -30,30 +25,21 @@ void add(CLI::App& app, action& chosen, const computing_command& which) {
   command->callback([&chosen] { chosen = become_engine; });
 }
 
-std::vector<std::string> own_arguments() {
-  std::ifstream in("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> out;
-  for (std::string word; std::getline(in, word, '\0');) out.push_back(word);
-  return out;
-}
+char** engine_arguments = nullptr;
 
 }  // namespace
 
+void set_engine_arguments(char** argv) { engine_arguments = argv; }
+
 int become_engine() {
-  std::error_code code;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", code);
-  if (code) {
-    std::cerr << "freshet: /proc/self/exe: " << code.message() << "; /proc must be mounted\n";
+  const auto engine = program_beside("freshet-engine");
+  if (!engine) {
+    std::cerr << "freshet: " << engine.err().text() << '\n';
     return exit_failed;
   }
-  const std::string engine = (self.parent_path() / "freshet-engine").string();
-  std::vector<std::string> arguments = own_arguments();
-  std::vector<char*> pointers;
-  for (std::string& a : arguments) pointers.push_back(a.data());
-  pointers.push_back(nullptr);
   set_numeric_environment();
-  ::execv(engine.c_str(), pointers.data());
-  std::cerr << "freshet: " << engine << ": " << std::strerror(errno)
+  ::execv(engine->c_str(), engine_arguments);
+  std::cerr << "freshet: " << *engine << ": " << std::strerror(errno)
             << "; this command computes, and the program for that belongs beside freshet\n";
   return exit_failed;
 }

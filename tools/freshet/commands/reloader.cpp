@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "tools/freshet/exit_codes.hpp"
+#include "tools/freshet/paths.hpp"
 
 namespace freshet::cli {
 
@@ -21,8 +22,10 @@ void reloader::operator()() {
     for (std::string line; std::getline(problems, line);) log_->error("reload: {}", line);
     return;
   }
-  auto started = child_process::start(
-      {"/proc/self/exe", "apply", options_.file, "--state", state_dir_, "--who", "SIGHUP"}, words());
+  // A node alone is run by the engine, which applies nothing.
+  const auto program = program_beside("freshet");
+  if (!program) return log_->error("reload: {}", program.err().text());
+  auto started = child_process::start({*program, "apply", options_.file, "--state", state_dir_, "--who", "SIGHUP"}, words());
   if (!started) return log_->error("reload: {}", started.err().text());
   child_.emplace(std::move(started).value());
   log_->info("reload: {} is right and is being applied", options_.file);

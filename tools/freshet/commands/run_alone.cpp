@@ -61,10 +61,13 @@ int run_alone(const run_options& options) {
   how.revision = revision;
   how.await = options.await;
   // A launched node reads what its launcher gave it; the launcher reads the file.
-  if (options.launcher.empty()) how.read_again = [reload = std::make_shared<reloader>(options.topology, graph.state_dir, make_log(graph.logging, options.node))] {
-    (*reload)();
-  };
-  how.reload_wanted = [&signals, seen = 0]() mutable {
+  std::shared_ptr<reloader> reload;
+  if (options.launcher.empty()) {
+    reload = std::make_shared<reloader>(options.topology, graph.state_dir, make_log(graph.logging, options.node));
+    how.read_again = [reload] { (*reload)(); };
+  }
+  how.reload_wanted = [&signals, reload, seen = 0]() mutable {
+    if (reload) reload->poll();
     const int asked = signals.reloads();
     return std::exchange(seen, asked) != asked;
   };
