@@ -108,7 +108,7 @@ struct distiller_settings {
         .between(0, 4096)
         .unit("samples");
     s.setting("gradient_checkpointing", &distiller_settings::gradient_checkpointing,
-              "The way back of a step computes each layer once more instead of keeping it: a fraction of the memory, about a "
+              "The way back of a step computes each layer once more instead of keeping it: a fraction of the memory, up to a "
               "third more time, the same result.");
     s.setting("steps_per_refresh", &distiller_settings::steps_per_refresh, "Optimiser steps that make a version.")
         .between(1, 100'000)
