@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t most_file_bytes = std::size_t{16} << 20;
+constexpr std::size_t most_template_bytes = std::size_t{16} << 20;
 
 // As the families' published chat templates and model cards write one picture with one question.
 const std::vector<chat_template>& built_in() {
@@ -60,7 +60,7 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 result<std::optional<json>> read(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return std::optional<json>();
-  FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(path, most_file_bytes));
+  FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(path, most_template_bytes));
   FRESHET_TRY_ASSIGN(json document, parse_json(text, path.string()));
   return std::optional<json>(std::move(document));
 }
@@ -168,7 +168,7 @@ result<chosen_template> choose_chat_template(const std::filesystem::path& folder
   std::string source;
   std::string jinja;
   if (const auto file = folder / "chat_template.jinja"; std::filesystem::exists(file, ignored)) {
-    FRESHET_TRY_ASSIGN(jinja, read_whole_file(file, most_file_bytes));
+    FRESHET_TRY_ASSIGN(jinja, read_whole_file(file, most_template_bytes));
     source = file.string();
   }
   for (const char* name : {"chat_template.json", "processor_config.json", "tokenizer_config.json"}) {

@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t most_file_bytes = std::size_t{1} << 20;
-constexpr std::int64_t most_side = 8192;
+constexpr std::size_t most_config_bytes = std::size_t{1} << 20;
+constexpr std::int64_t most_asked_side = 8192;
 constexpr std::int64_t most_pixels = std::int64_t{1} << 26;
 
 struct known_kind {
@@ -77,7 +77,7 @@ class reader {
 
   std::int64_t side(const section& from, const char* key, std::int64_t fallback) {
     const std::int64_t value = from.integer(key, fallback);
-    problems_.within(from.path(key), value, 1, most_side);
+    problems_.within(from.path(key), value, 1, most_asked_side);
     return value;
   }
 
@@ -195,7 +195,7 @@ result<image_processor_config> parse_image_processor(std::string_view text, cons
 
 result<image_processor_config> load_image_processor(const std::filesystem::path& folder) {
   const auto path = folder / "preprocessor_config.json";
-  FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(path, most_file_bytes));
+  FRESHET_TRY_ASSIGN(const std::string text, read_whole_file(path, most_config_bytes));
   return parse_image_processor(text, path.string());
 }
 

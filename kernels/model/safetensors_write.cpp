@@ -12,7 +12,7 @@ namespace freshet::model {
 namespace {
 
 constexpr std::size_t header_alignment = 8;
-constexpr std::size_t length_bytes = 8;
+constexpr std::size_t prefix_bytes = 8;
 // Quantised matrices are used where the file is mapped, by vectors of this size. A file that has them says so in
 // its metadata; all others lie as the format's own library writes them.
 constexpr std::size_t cache_line_bytes = 64;
@@ -47,11 +47,11 @@ result<void> check_names(const std::vector<named_tensor>& tensors) {
 
 result<std::string> metadata_json(const std::map<std::string, std::string>& metadata) {
   std::string out = "\"__metadata__\":{";
-  for (const auto& [key, value] : metadata) {
-    FRESHET_TRY_ASSIGN(const std::string quoted_key, json_string(key));
+  for (const auto& [name, value] : metadata) {
+    FRESHET_TRY_ASSIGN(const std::string quoted_name, json_string(name));
     FRESHET_TRY_ASSIGN(const std::string quoted_value, json_string(value));
     if (out.back() != '{') out += ',';
-    out += quoted_key + ":" + quoted_value;
+    out += quoted_name + ":" + quoted_value;
   }
   return out + "}";
 }
@@ -95,7 +95,7 @@ result<layout> lay_out(const std::vector<named_tensor>& tensors, const std::map<
   }
   header += '}';
   const std::size_t alignment = by_lines ? cache_line_bytes : header_alignment;
-  header.append((alignment - (length_bytes + header.size()) % alignment) % alignment, ' ');
+  header.append((alignment - (prefix_bytes + header.size()) % alignment) % alignment, ' ');
   const auto header_bytes = static_cast<std::uint64_t>(header.size());
   out.prefix.resize(sizeof header_bytes);
   std::memcpy(out.prefix.data(), &header_bytes, sizeof header_bytes);

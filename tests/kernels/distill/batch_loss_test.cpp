@@ -8,7 +8,7 @@
 namespace freshet::distill {
 namespace {
 
-constexpr std::uint64_t all = 12;
+constexpr std::uint64_t all_samples = 12;
 
 loss_weights every_term() {
   loss_weights w;
@@ -88,8 +88,8 @@ void expect_the_same(const learning& l, const learning::outcome& cut, const lear
 
 TEST(batch_loss, parts_of_any_size_add_up_to_the_whole) {
   learning l;
-  const auto batch = varied_samples(all);
-  const auto whole = l.in_parts(batch, every_term(), all);
+  const auto batch = varied_samples(all_samples);
+  const auto whole = l.in_parts(batch, every_term(), all_samples);
   EXPECT_GT(whole.loss, 1);
   for (const std::size_t size : {1, 2, 3, 5, 11}) {
     SCOPED_TRACE(size);
@@ -99,14 +99,14 @@ TEST(batch_loss, parts_of_any_size_add_up_to_the_whole) {
 
 TEST(batch_loss, each_term_by_itself_adds_up) {
   learning l;
-  const auto batch = varied_samples(all);
+  const auto batch = varied_samples(all_samples);
   const loss_weights every = every_term();
   for (double loss_weights::*term :
        {&loss_weights::pseudo_label, &loss_weights::logit_kd, &loss_weights::visual_qkd, &loss_weights::hidden_qkd}) {
     loss_weights one;
     one.pseudo_label = one.logit_kd = one.visual_qkd = one.hidden_qkd = 0;
     one.*term = every.*term;
-    const auto whole = l.in_parts(batch, one, all);
+    const auto whole = l.in_parts(batch, one, all_samples);
     EXPECT_GT(whole.loss, 0.01);
     // In parts of one some have nothing to say.
     expect_the_same(l, l.in_parts(batch, one, 1), whole);
@@ -116,7 +116,7 @@ TEST(batch_loss, each_term_by_itself_adds_up) {
 
 TEST(batch_loss, one_sample_says_in_a_batch_what_it_says_alone_by_its_share) {
   learning l;
-  const auto batch = varied_samples(all);
+  const auto batch = varied_samples(all_samples);
   const auto alone = [&](const sample_handle& s, const loss_weights& w) {
     return loss_of(l.student, l.alignment, w, {s}, totals_of({s}, w)).loss.item<double>();
   };
@@ -141,7 +141,7 @@ TEST(batch_loss, one_sample_says_in_a_batch_what_it_says_alone_by_its_share) {
 }
 
 TEST(batch_loss, counts_before_any_forward_pass) {
-  const auto batch = varied_samples(all);
+  const auto batch = varied_samples(all_samples);
   const batch_totals got = totals_of(batch, every_term());
   batch_totals want;
   std::int64_t with_visual = 0;

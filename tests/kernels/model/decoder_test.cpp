@@ -8,9 +8,12 @@
 #include <cmath>
 
 #include "kernels/model/llava.hpp"
+#include "tests/support/largest_difference.hpp"
 
 namespace freshet::model {
 namespace {
+
+using test::largest_difference;
 
 text_config small() {
   text_config t;
@@ -38,8 +41,6 @@ at::Tensor states(const llava& m, std::int64_t length, std::int64_t stretch = 1)
   return read_sequence(m.text_decoder(), {m.text_decoder().embed(ids), at::arange(length, at::kLong).unsqueeze(0) * stretch,
                                           at::ones({1, length}, at::kBool), {}});
 }
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
 
 TEST(rope, linear_divides_positions) {
   text_config linear = small();

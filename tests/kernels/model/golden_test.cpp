@@ -13,18 +13,16 @@
 #include "kernels/model/trainable_set.hpp"
 #include "tests/support/golden_model.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/largest_difference.hpp"
 
 namespace freshet::model {
 namespace {
 
+using test::largest_difference;
+
 constexpr double state_tolerance = 5e-5;
 constexpr double loss_tolerance = 1e-5;
 constexpr double gradient_tolerance = 1e-5;
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  EXPECT_EQ(a.sizes(), b.sizes());
-  return a.sizes() == b.sizes() ? (a - b).abs().max().item<double>() : 1e9;
-}
 
 class golden : public ::testing::TestWithParam<const char*> {
  protected:

@@ -27,13 +27,13 @@ TEST_P(inspected, is_what_is_loaded) {
   EXPECT_EQ(found->values, net.weights().count_values());
   EXPECT_EQ(found->dtypes, std::vector<std::string>{"F32"});
   std::int64_t sum = 0;
-  std::int64_t tensors = 0;
+  std::int64_t listed = 0;
   for (const auto& p : found->parts) {
     sum += p.values;
-    tensors += p.tensors;
+    listed += p.tensors;
   }
   EXPECT_EQ(sum, found->values);
-  EXPECT_EQ(tensors, static_cast<std::int64_t>(net.weights().all().size()));
+  EXPECT_EQ(listed, static_cast<std::int64_t>(net.weights().all().size()));
   EXPECT_EQ(found->memory.f32, 4 * static_cast<std::uint64_t>(found->values));
   EXPECT_EQ(found->memory.bf16, 2 * static_cast<std::uint64_t>(found->values));
   EXPECT_LT(found->memory.bits8, found->memory.bf16);

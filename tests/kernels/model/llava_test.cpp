@@ -9,14 +9,12 @@
 #include "kernels/model/patches.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 #include "kernels/model/trainable_set.hpp"
+#include "tests/support/largest_difference.hpp"
 
 namespace freshet::model {
 namespace {
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  EXPECT_EQ(a.sizes(), b.sizes());
-  return (a - b).abs().max().item<double>();
-}
+using test::largest_difference;
 
 model_config small_config(bool stem) {
   model_config c;
