@@ -2,8 +2,6 @@
 // Pure functions; each error lists all that is wrong, with what would be right.
 #pragma once
 
-#include <string>
-
 #include "config/schema/device.hpp"
 #include "config/schema/distiller.hpp"
 #include "config/schema/uplink_filter.hpp"

@@ -76,6 +76,15 @@ class distiller_fixture : public ::testing::Test {
     return core;
   }
 
+  /// Six labels become version 1, which goes through the compressor and is told.
+  topology::version_committed first_version(distiller_core& core) {
+    learn(core, labels(1, 6));
+    relay(core);
+    const auto told = out_.take<topology::version_committed>();
+    EXPECT_EQ(told.size(), 1U);
+    return told.at(0);
+  }
+
   /// What the deployer says when the versions after `good` turned out worse.
   [[nodiscard]] topology::mirror_return back_to(const topology::version_committed& good, version next) const {
     topology::mirror_return back;

@@ -2,12 +2,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <iostream>
-
 #include <CLI/CLI.hpp>
 
+#include "tools/freshet/commands/command_line.hpp"
 #include "tools/freshet/commands/commands.hpp"
-#include "tools/freshet/exit_codes.hpp"
 #include "tools/freshet/numeric_libraries.hpp"
 #include "tools/freshet/service/freed_memory.hpp"
 
@@ -26,12 +24,5 @@ int main(int argc, char** argv) {
   add_models(app, chosen);
   add_pretrain(app, chosen);
   add_bench(app, chosen);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? exit_ok : exit_usage;
-  }
-  const int status = chosen();
-  std::cout.flush();
-  return std::cout ? status : static_cast<int>(exit_failed);
+  return run_chosen(app, chosen, argc, argv);
 }

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "config/suggest.hpp"
+#include "tools/freshet/commands/command_line.hpp"
 #include "tools/freshet/commands/commands.hpp"
 #include "tools/freshet/commands/computing.hpp"
 #include "tools/freshet/exit_codes.hpp"
@@ -65,12 +66,5 @@ int main(int argc, char** argv) {
       return exit_usage;
     }
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? exit_ok : exit_usage;
-  }
-  const int status = chosen();
-  std::cout.flush();
-  return std::cout ? status : static_cast<int>(exit_failed);
+  return run_chosen(app, chosen, argc, argv);
 }
