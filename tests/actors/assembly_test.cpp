@@ -8,7 +8,7 @@
 #include "topology/graph/load.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace assembly_test {
 
 class assembled : public ::testing::Test {
  protected:
@@ -248,5 +248,5 @@ TEST_F(assembled, a_teacher_that_reads_text_only_is_none_for_a_student_that_look
   }
 }
 
-}  // namespace
+}  // namespace assembly_test
 }  // namespace freshet::actors

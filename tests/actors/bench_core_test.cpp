@@ -7,7 +7,7 @@
 #include "tests/support/fake_outbox.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace bench_core_test {
 
 using namespace std::chrono_literals;
 using topology::device_report;
@@ -190,5 +190,5 @@ TEST_F(bench, a_run_of_no_ticks_is_over_at_once) {
   EXPECT_TRUE(out_.messages.empty());
 }
 
-}  // namespace
+}  // namespace bench_core_test
 }  // namespace freshet::actors

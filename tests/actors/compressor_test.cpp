@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace compressor_test {
 
 using test::fake_outbox;
 using topology::error_reply;
@@ -233,5 +233,5 @@ TEST(compressor, options_that_make_no_sense_are_errors) {
   EXPECT_EQ(make_compressor(options).err().code, errc::config);
 }
 
-}  // namespace
+}  // namespace compressor_test
 }  // namespace freshet::actors

@@ -20,7 +20,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace deployer_downlink_test {
 
 using namespace std::chrono_literals;
 using test::fake_outbox;
@@ -426,5 +426,5 @@ TEST(downlink, dead_devices_delay_nobody) {
   EXPECT_TRUE(net.settle(10s).has_value());
 }
 
-}  // namespace
+}  // namespace deployer_downlink_test
 }  // namespace freshet::actors

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace deployer_test {
 
 using namespace std::chrono_literals;
 using test::fake_outbox;
@@ -414,5 +414,5 @@ TEST(deployer, listens_to_the_distiller_alone_and_refuses_what_is_wrong) {
   EXPECT_TRUE(stats(*core).at("desired_version").is_null());
 }
 
-}  // namespace
+}  // namespace deployer_test
 }  // namespace freshet::actors

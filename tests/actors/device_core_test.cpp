@@ -8,7 +8,7 @@
 #include "tests/support/device_fixture.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace device_core_test {
 
 using std::chrono::seconds;
 using test::noise_source;
@@ -261,5 +261,5 @@ TEST_F(device_core_test, sends_only_what_it_is_told_to) {
   EXPECT_FALSE(seen[0].answer_logits.empty());
 }
 
-}  // namespace
+}  // namespace device_core_test
 }  // namespace freshet::actors

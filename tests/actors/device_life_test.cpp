@@ -8,7 +8,7 @@
 #include "tests/support/device_fixture.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace device_life_test {
 
 using std::chrono::seconds;
 using topology::observation_batch;
@@ -152,5 +152,5 @@ TEST_F(device_life_test, options_that_make_no_sense_are_refused) {
   EXPECT_EQ(no_stream.err().context, "no such stream");
 }
 
-}  // namespace
+}  // namespace device_life_test
 }  // namespace freshet::actors

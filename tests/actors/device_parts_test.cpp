@@ -12,7 +12,7 @@
 #include "tests/support/tiny_student.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace device_parts_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -224,5 +224,5 @@ TEST_F(device_state_test, a_position_that_is_none_is_an_error) {
   }
 }
 
-}  // namespace
+}  // namespace device_parts_test
 }  // namespace freshet::actors

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace device_quota_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -126,5 +126,5 @@ TEST(device_quota, a_flood_of_one_device_leaves_another_its_credit) {
   EXPECT_GT(intake->capacity(test::filter(1)), 0U);
 }
 
-}  // namespace
+}  // namespace device_quota_test
 }  // namespace freshet::actors

@@ -3,7 +3,7 @@
 #include "tests/support/distiller_fixture.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace distiller_core_test {
 
 using namespace std::chrono_literals;
 using topology::error_reply;
@@ -480,5 +480,5 @@ TEST_F(distiller, tells_how_often_devices_agree_with_the_teacher_on_probes) {
   EXPECT_EQ(told[0].all, expected);
 }
 
-}  // namespace
+}  // namespace distiller_core_test
 }  // namespace freshet::actors

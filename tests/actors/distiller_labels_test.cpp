@@ -12,7 +12,7 @@
 #include "tests/support/tiny_student.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace distiller_labels_test {
 
 using test::labelled;
 using test::patches_of;
@@ -232,5 +232,5 @@ TEST_F(read_labels_test, of_pictures_are_not_for_a_student_that_reads_text_only)
   ASSERT_TRUE(read_labels(batch, std::nullopt, *words_, options_).ok());
 }
 
-}  // namespace
+}  // namespace distiller_labels_test
 }  // namespace freshet::actors

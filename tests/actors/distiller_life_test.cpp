@@ -5,7 +5,7 @@
 #include "tests/support/file_size_limit.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace distiller_life_test {
 
 using namespace std::chrono_literals;
 using topology::labelled_batch;
@@ -203,5 +203,5 @@ TEST_F(distiller_life, goes_back_to_a_version_when_the_deployer_says_so_and_numb
   EXPECT_EQ(committed[0].next, version{4});
 }
 
-}  // namespace
+}  // namespace distiller_life_test
 }  // namespace freshet::actors

@@ -5,7 +5,7 @@
 #include "tests/support/distiller_fixture.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace distiller_micro_batch_test {
 
 using topology::refresh_request;
 using topology::version_committed;
@@ -132,5 +132,5 @@ TEST_F(distiller_micro_batch, a_stop_in_the_middle_of_a_step_keeps_what_was_ther
   EXPECT_EQ(asked[0], asked[1]);
 }
 
-}  // namespace
+}  // namespace distiller_micro_batch_test
 }  // namespace freshet::actors

@@ -9,7 +9,7 @@
 #include "tests/support/temporary_folder.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace distiller_state_test {
 
 class state_file : public ::testing::Test {
  protected:
@@ -80,5 +80,5 @@ TEST_F(state_file, a_folder_that_does_not_exist_is_an_error) {
   EXPECT_FALSE(save_state(folder_ / "none" / "student.safetensors", state_).ok());
 }
 
-}  // namespace
+}  // namespace distiller_state_test
 }  // namespace freshet::actors

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace distiller_store_test {
 
 using distill::replay;
 using distill::sample_handle;
@@ -244,5 +244,5 @@ TEST_F(stored, without_room_nothing_changes) {
   EXPECT_FALSE(kept.learned.knows(9, 1));
 }
 
-}  // namespace
+}  // namespace distiller_store_test
 }  // namespace freshet::actors

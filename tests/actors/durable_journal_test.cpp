@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 namespace freshet::actors {
-namespace {
+namespace durable_journal_test {
 
 using namespace std::chrono_literals;
 using namespace freshet::test;
@@ -336,5 +336,5 @@ TEST_F(durable, thousands_of_pending_batches_do_not_lie_in_memory) {
   EXPECT_LT(resident(), before + (std::uint64_t{24} << 20));
 }
 
-}  // namespace
+}  // namespace durable_journal_test
 }  // namespace freshet::actors

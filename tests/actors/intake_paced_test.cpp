@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace intake_paced_test {
 
 using namespace std::chrono_literals;
 using namespace freshet::test;
@@ -153,5 +153,5 @@ TEST(tick_gate, open_ticks_are_bounded) {
   EXPECT_TRUE(gate.admits(device_id{2}, 3).ok());
 }
 
-}  // namespace
+}  // namespace intake_paced_test
 }  // namespace freshet::actors

@@ -15,7 +15,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace intake_parts_test {
 
 using test::batch_of;
 using topology::uts_batch;
@@ -215,5 +215,5 @@ TEST(memory_journal, remembers_a_bounded_number_of_devices) {
   EXPECT_EQ(journal.done_below(), 3U);
 }
 
-}  // namespace
+}  // namespace intake_parts_test
 }  // namespace freshet::actors

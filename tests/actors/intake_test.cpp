@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace intake_test {
 
 using namespace std::chrono_literals;
 using namespace freshet::test;
@@ -256,5 +256,5 @@ TEST(intake, exactly_once_under_loss_of_everything_behind_it) {
   }
 }
 
-}  // namespace
+}  // namespace intake_test
 }  // namespace freshet::actors

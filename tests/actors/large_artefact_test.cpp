@@ -27,7 +27,7 @@
 #include <sys/resource.h>
 
 namespace freshet::actors {
-namespace {
+namespace large_artefact_test {
 
 using namespace std::chrono_literals;
 using topology::address;
@@ -204,5 +204,5 @@ TEST(large_artefact, a_disk_without_room_is_refused_with_a_reason_and_the_device
   EXPECT_GT(out.count<topology::chunk_request>(), 0U);
 }
 
-}  // namespace
+}  // namespace large_artefact_test
 }  // namespace freshet::actors

@@ -13,7 +13,7 @@
 #include <spdlog/spdlog.h>
 
 namespace freshet::actors {
-namespace {
+namespace node_security_test {
 
 class node_security : public ::testing::Test {
  protected:
@@ -123,5 +123,5 @@ TEST(artefact_key_source, follows_the_file_and_keeps_the_last_readable_keys) {
   EXPECT_EQ((*source)(), second);
 }
 
-}  // namespace
+}  // namespace node_security_test
 }  // namespace freshet::actors

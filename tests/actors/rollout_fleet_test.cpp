@@ -19,7 +19,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace rollout_fleet_test {
 
 using namespace std::chrono_literals;
 using test::fake_outbox;
@@ -345,5 +345,5 @@ TEST(rollout_fleet, operators_pin_and_go_back) {
   EXPECT_EQ(net.ask("pin", {{"device", "x"}}).at("error"), "invalid_argument");
 }
 
-}  // namespace
+}  // namespace rollout_fleet_test
 }  // namespace freshet::actors

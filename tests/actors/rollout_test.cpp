@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace rollout_test {
 
 using namespace std::chrono_literals;
 
@@ -575,5 +575,5 @@ TEST_F(rollout_test, probes_of_strangers_and_pinned_devices_say_nothing) {
   EXPECT_FALSE(machine.is_bad(v(1)));
 }
 
-}  // namespace
+}  // namespace rollout_test
 }  // namespace freshet::actors

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace self_check_test {
 
 using namespace std::chrono_literals;
 
@@ -132,5 +132,5 @@ TEST_F(self_check_test, a_device_goes_back_to_its_second_slot_on_the_disk_too) {
   EXPECT_EQ(told[0].previous_hash, content_hash{}) << "the bad version is not on the disk any more";
 }
 
-}  // namespace
+}  // namespace self_check_test
 }  // namespace freshet::actors

@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace signed_downlink_test {
 
 using namespace std::chrono_literals;
 using test::fake_outbox;
@@ -186,5 +186,5 @@ TEST_F(signed_downlink, a_bent_statement_changes_nothing_and_is_reported_once) {
   EXPECT_EQ(device->report().active, line.number);
 }
 
-}  // namespace
+}  // namespace signed_downlink_test
 }  // namespace freshet::actors

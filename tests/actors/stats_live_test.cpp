@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace stats_live_test {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
@@ -415,5 +415,5 @@ TEST_F(following, says_no_to_what_it_does_not_know_and_good_bye_at_the_end) {
   EXPECT_EQ(out.take<stats_end>().at(0).subscription, 7U);
 }
 
-}  // namespace
+}  // namespace stats_live_test
 }  // namespace freshet::actors

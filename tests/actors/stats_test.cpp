@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace stats_test {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
@@ -188,5 +188,5 @@ TEST(stats, options_that_make_no_sense_are_errors) {
   EXPECT_EQ(make_stats(options).err().code, errc::config);
 }
 
-}  // namespace
+}  // namespace stats_test
 }  // namespace freshet::actors

@@ -14,7 +14,7 @@
 #include "tests/support/tiny_student.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace student_runtime_test {
 
 using test::noise_source;
 using test::tiny_student;
@@ -208,5 +208,5 @@ TEST(student_runtime, a_folder_that_does_not_fit_is_refused) {
   EXPECT_NE(more_words.err().context.find("271"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace student_runtime_test
 }  // namespace freshet::actors

@@ -17,7 +17,7 @@
 #include "tests/support/tiny_student.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace teacher_core_test {
 
 using test::patches_of;
 using topology::label_request;
@@ -381,5 +381,5 @@ TEST_F(teacher, refuses_other_messages_by_name) {
   EXPECT_TRUE(out_.messages.empty());
 }
 
-}  // namespace
+}  // namespace teacher_core_test
 }  // namespace freshet::actors

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace teacher_pool_test {
 
 const topology::address a{"cloud", "teacher-1"};
 const topology::address b{"cloud", "teacher-2"};
@@ -48,5 +48,5 @@ TEST(teacher_pool, waits_for_room) {
   pool.take_back(99);   // of a former life
 }
 
-}  // namespace
+}  // namespace teacher_pool_test
 }  // namespace freshet::actors

@@ -5,7 +5,7 @@
 #include "tests/support/distiller_fixture.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace text_distiller_test {
 
 using topology::version_committed;
 
@@ -62,5 +62,5 @@ TEST_F(looking_distiller, refuses_text_alone) {
   EXPECT_TRUE(out_.take<topology::probe_outcomes>().empty()) << "what the student cannot read says nothing of its versions";
 }
 
-}  // namespace
+}  // namespace text_distiller_test
 }  // namespace freshet::actors

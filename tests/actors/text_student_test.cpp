@@ -11,7 +11,7 @@
 #include "tests/support/text_batches.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace text_student_test {
 
 using test::text_questions;
 using test::text_source;
@@ -165,5 +165,5 @@ TEST_F(text_student, a_device_swaps_an_update_in) {
   EXPECT_EQ(seen[0].answer_logits, oracle_.answer(asked(), {}).logits);
 }
 
-}  // namespace
+}  // namespace text_student_test
 }  // namespace freshet::actors

@@ -16,7 +16,7 @@
 #include "tests/support/tiny_student.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace text_teacher_test {
 
 using test::text_batch;
 using topology::labelled_batch;
@@ -129,5 +129,5 @@ TEST(text_of_devices, is_its_own_label_where_the_teacher_is_self) {
   EXPECT_EQ(got[0].labels[0].answer, "blue");
 }
 
-}  // namespace
+}  // namespace text_teacher_test
 }  // namespace freshet::actors

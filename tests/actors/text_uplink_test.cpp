@@ -19,7 +19,7 @@
 #include <nlohmann/json.hpp>
 
 namespace freshet::actors {
-namespace {
+namespace text_uplink_test {
 
 using test::fake_outbox;
 using test::text_batch;
@@ -278,5 +278,5 @@ TEST(text_batch_check, refuses_each_way_to_make_no_sense) {
   EXPECT_TRUE(check_batch(end, {}).ok()) << "what only ends a tick";
 }
 
-}  // namespace
+}  // namespace text_uplink_test
 }  // namespace freshet::actors

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace update_receiver_test {
 
 using namespace std::chrono_literals;
 using test::fake_outbox;
@@ -442,5 +442,5 @@ TEST(update_receiver, says_which_version_failed_its_test) {
   EXPECT_EQ(device.report().rejected_hash, line.hash_of(1));
 }
 
-}  // namespace
+}  // namespace update_receiver_test
 }  // namespace freshet::actors

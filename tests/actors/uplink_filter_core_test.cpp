@@ -17,7 +17,7 @@
 #include "topology/wire/codec.hpp"
 
 namespace freshet::actors {
-namespace {
+namespace uplink_filter_core_test {
 
 using test::fake_outbox;
 using topology::observation_batch;
@@ -586,5 +586,5 @@ TEST(uplink_filter, the_configuration_document_maps_onto_options) {
   EXPECT_FALSE(filter_options_of(s, intake).ok());
 }
 
-}  // namespace
+}  // namespace uplink_filter_core_test
 }  // namespace freshet::actors

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 namespace freshet::actors {
-namespace {
+namespace uplink_spool_test {
 
 using namespace std::chrono_literals;
 using namespace freshet::test;
@@ -229,5 +229,5 @@ TEST_F(spooled, an_hour_without_the_cloud_is_caught_up_and_every_sample_is_accep
   EXPECT_EQ(std::set<std::uint64_t>(leased.begin(), leased.end()).size(), leased.size()) << "none twice";
 }
 
-}  // namespace
+}  // namespace uplink_spool_test
 }  // namespace freshet::actors

@@ -26,12 +26,11 @@ function(freshet_library name folder)
   endif()
 endfunction()
 
-# freshet_tests(NAME FOLDER [LABEL label] [TIMEOUT seconds] [BY_FILE] [APART] [PRECOMPILE headers...] LINK targets...)
+# freshet_tests(NAME FOLDER [LABEL label] [TIMEOUT seconds] [BY_FILE] [PRECOMPILE headers...] LINK targets...)
 # One GoogleTest program of all *_test.cpp directly below tests/FOLDER. FRESHET_UNITY compiles the headers of PRECOMPILE
-# once, and APART those files that use the same short names. BY_FILE: the tests of one file are one test of
-# CTest and one process: loading LibTorch takes longer than most of them.
+# once. BY_FILE: the tests of one file are one test of CTest and one process: loading LibTorch takes longer than most of them.
 function(freshet_tests name folder)
-  cmake_parse_arguments(ARG "BY_FILE;APART" "LABEL;TIMEOUT" "LINK;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(ARG "BY_FILE" "LABEL;TIMEOUT" "LINK;PRECOMPILE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
   if(NOT sources)
     return()
@@ -44,9 +43,7 @@ function(freshet_tests name folder)
   endif()
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
-  if(NOT ARG_APART)
-    freshet_compile_together(test_${name})
-  endif()
+  freshet_compile_together(test_${name})
   if(ARG_PRECOMPILE AND FRESHET_UNITY)
     target_precompile_headers(test_${name} PRIVATE ${ARG_PRECOMPILE})
   endif()
