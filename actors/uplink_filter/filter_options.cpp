@@ -15,16 +15,12 @@ result<uplink_filter_options> filter_options_of(const config::uplink_filter_sett
   o.token_score = s.token_score;
   FRESHET_TRY_ASSIGN(o.polarity, uncertainty::parse_polarity(s.polarity));
   o.token_share = s.token_share;
-  if (s.format == "cheapest") {
-    o.format = token_choice::cheapest;
-  } else if (s.format == "patches") {
+  if (s.format == "patches") {
     o.format = token_choice::patches;
-  } else if (s.format == "features") {
-    o.format = token_choice::features;
   } else if (s.format == "dct") {
     o.format = token_choice::dct;
   } else {
-    return error{errc::config, "uplink_filter: format '" + s.format + "' (dct, cheapest, patches or features)"};
+    return error{errc::config, "uplink_filter: format '" + s.format + "' (dct or patches)"};
   }
   o.dct.sample_bytes = static_cast<double>(s.sample_bytes.value);
   o.dct.finest_step = s.finest_step;

@@ -57,9 +57,7 @@ struct uplink_filter_settings {
         .unit("share");
     s.setting("format", &uplink_filter_settings::format, "How kept tokens are written.")
         .one_of({{"dct", "pixels with loss, within sample_bytes; exact where that is smaller"},
-                 {"cheapest", "exact pixels or features, whichever is measured smaller"},
-                 {"patches", "exact pixels of the image patches"},
-                 {"features", "int8 features of a vision encoder that teacher and student share"}});
+                 {"patches", "exact pixels of the image patches"}});
     s.setting("sample_bytes", &uplink_filter_settings::sample_bytes,
               "For format \"dct\": what the pixels of one sample may cost. They are rounded as finely as that allows.")
         .between(byte_count(16), byte_count(std::uint64_t{1} << 24U));

@@ -116,7 +116,7 @@ TEST(text_uplink, all_that_travels_are_texts) {
 }
 
 TEST(text_uplink, whatever_ranks_and_writes_tokens_is_not_asked) {
-  for (const char* format : {"dct", "cheapest", "patches", "features"}) {
+  for (const char* format : {"dct", "patches"}) {
     for (const auto& token_score : config::token_score_choices()) {
       auto s = open_gate();
       s.format = format;

@@ -570,7 +570,7 @@ TEST(uplink_filter, the_configuration_document_maps_onto_options) {
   s.token_score = "mc_dropout";
   s.polarity = "low";
   s.token_share = 0.5;
-  s.format = "features";
+  s.format = "patches";
   s.batch = 3;
   s.seed = 9;
   const auto o = filter_options_of(s, intake);
@@ -579,9 +579,12 @@ TEST(uplink_filter, the_configuration_document_maps_onto_options) {
   EXPECT_EQ(o->gate.cutoff, 0.7);
   EXPECT_EQ(o->gate.seed, 9U);
   EXPECT_EQ(o->polarity, uncertainty::polarity::keep_low);
-  EXPECT_EQ(o->format, token_choice::features);
+  EXPECT_EQ(o->format, token_choice::patches);
   EXPECT_EQ(o->batch, 3U);
   EXPECT_EQ(o->intake, intake);
+  s.format = "features";
+  EXPECT_FALSE(filter_options_of(s, intake).ok()) << "no encoder is shared: devices send none and teachers take none";
+  s.format = "dct";
   s.polarity = "sideways";
   EXPECT_FALSE(filter_options_of(s, intake).ok());
 }

@@ -11,7 +11,7 @@ token_score = "mc_dropout"
 polarity = "high"
 token_share = 0.75
 probe_share = 0.0
-format = "cheapest"
+format = "patches"
 [distiller]
 learning_rate = 1e-3
 final_learning_rate = 1.7e-4
@@ -45,21 +45,21 @@ kind = "self"
 gate = "random"
 token_score = "random"
 token_share = 0.75
-format = "cheapest"
+format = "patches"
 )"},
       {"ugs", "uncertainty-guided sampling of whole samples, exact pixels, as many bytes as the default", R"(
 [uplink_filter]
 gate = "budget"
 scores = ["confidence_mean"]
 token_share = 1.0
-format = "cheapest"
+format = "patches"
 )"},
       {"ams", "all samples up, the largest 5 % of the weights down (arXiv 2006.06628)", R"(
 [uplink_filter]
 gate = "all"
 token_share = 1.0
 probe_share = 0.0
-format = "cheapest"
+format = "patches"
 [distiller]
 recent_window = 512
 replay_share = 0.0
@@ -88,7 +88,7 @@ scores = ["confidence_product"]
 gate = "all"
 token_share = 1.0
 probe_share = 0.0
-format = "cheapest"
+format = "patches"
 [compressor]
 codec = "none"
 )"},
