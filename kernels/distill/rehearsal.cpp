@@ -20,27 +20,37 @@ form form_of(const std::optional<model::vision_config>& vision) {
 
 }  // namespace
 
-result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
+result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<rehearsed_picture>& pictures,
                             const std::optional<model::vision_config>& vision) {
-  const std::int64_t side = vision ? vision->image_size : 0;
+  const form cells = form_of(vision);
   std::vector<std::uint8_t> patches;
   nlohmann::json questions = nlohmann::json::array();
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    const scenes::image& picture = examples[i].picture;
-    if (picture.width != side || picture.height != side) {
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const rehearsed_picture& p = pictures[i];
+    if (p.patches.size() != static_cast<std::size_t>(cells.count * cells.width)) {
       return error{errc::shape_mismatch, "rehearsal picture of another size than the model reads"};
     }
-    if (vision) {
-      const auto cut = model::cut_patches(picture.rgb.data(), side, vision->cell_size());
-      patches.insert(patches.end(), cut.begin(), cut.end());
-    }
-    for (const scenes::qa& q : examples[i].questions) questions.push_back({i, q.question, q.answer});
+    patches.insert(patches.end(), p.patches.begin(), p.patches.end());
+    for (const scenes::qa& q : p.questions) questions.push_back({i, q.question, q.answer});
   }
-  const auto n = static_cast<std::int64_t>(examples.size());
-  const form cells = form_of(vision);
+  const auto n = static_cast<std::int64_t>(pictures.size());
   return model::write_safetensors(folder / rehearsal_file,
                                   {{"patches", host_tensor::of(std::move(patches), {n, cells.count, cells.width})}},
                                   {{"questions", questions.dump()}});
+}
+
+result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
+                            const std::optional<model::vision_config>& vision) {
+  const std::int64_t side = vision ? vision->image_size : 0;
+  std::vector<rehearsed_picture> pictures;
+  for (const scenes::example& e : examples) {
+    if (e.picture.width != side || e.picture.height != side) {
+      return error{errc::shape_mismatch, "rehearsal picture of another size than the model reads"};
+    }
+    pictures.push_back({vision ? model::cut_patches(e.picture.rgb.data(), side, vision->cell_size()) : std::vector<std::uint8_t>(),
+                        e.questions});
+  }
+  return save_rehearsal(folder, pictures, vision);
 }
 
 result<std::vector<sample_handle>> load_rehearsal(const std::filesystem::path& folder,

@@ -21,7 +21,16 @@ namespace freshet::distill {
 
 inline constexpr const char* rehearsal_file = "rehearsal.safetensors";
 
+/// A picture as the student reads it, and what is asked about it.
+struct rehearsed_picture {
+  std::vector<std::uint8_t> patches;   ///< [L, P]; none where the student reads text only
+  std::vector<scenes::qa> questions;
+};
+
 /// `vision`: of the student; none where it reads text only.
+result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<rehearsed_picture>& pictures,
+                            const std::optional<model::vision_config>& vision);
+/// The same of pictures that have the student's size and need nothing else before they are cut.
 result<void> save_rehearsal(const std::filesystem::path& folder, const std::vector<scenes::example>& examples,
                             const std::optional<model::vision_config>& vision);
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <utility>
 
 namespace freshet::cli {
 namespace {
@@ -139,12 +140,15 @@ json adapt_json(const adapt_plan& plan, const std::vector<std::uint64_t>& seeds,
   if (!outcomes.empty()) {
     std::vector<double> png;
     std::vector<double> jpeg;
+    std::vector<double> text;
     for (const auto& o : outcomes) {
       png.push_back(o.png_bytes_per_sample);
       jpeg.push_back(o.jpeg_bytes_per_sample);
+      text.push_back(o.text_bytes_per_sample);
     }
     report["references"]["png_bytes_per_sample"] = spread_of(png).mean;
     report["references"]["jpeg_bytes_per_sample"] = spread_of(jpeg).mean;
+    report["references"]["text_bytes_per_sample"] = spread_of(text).mean;
     report["references"]["adapter_fp16_bytes"] = 2 * outcomes.front().adapter_values;
     std::uint64_t peak = 0;
     for (const auto& o : outcomes) peak = std::max(peak, o.peak_resident_bytes);
@@ -211,11 +215,15 @@ std::string adapt_table(const json& report) {
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> head{"policy", "accuracy"};
   for (const auto& phase : report["phases"]) head.push_back(phase.get<std::string>());
-  for (const char* h : {"gain", "forget", "recover", "up/sample", "of dense", "of PNG", "of JPEG", "down/refresh", "of dense", "of fp16", "refreshes"}) {
-    head.emplace_back(h);
-  }
-  rows.push_back(head);
   const json& references = report["references"];
+  // What a sample would cost as a file, or, of text alone, as it is.
+  std::vector<std::pair<std::string, double>> plain{{"of PNG", references["png_bytes_per_sample"].get<double>()},
+                                                    {"of JPEG", references["jpeg_bytes_per_sample"].get<double>()}};
+  if (plain.front().second <= 0) plain = {{"of text", references["text_bytes_per_sample"].get<double>()}};
+  for (const char* h : {"gain", "forget", "recover", "up/sample", "of dense"}) head.emplace_back(h);
+  for (const auto& [name, bytes] : plain) head.push_back(name);
+  for (const char* h : {"down/refresh", "of dense", "of fp16", "refreshes"}) head.emplace_back(h);
+  rows.push_back(head);
   for (const json& p : report["policies"]) {
     std::vector<std::string> row;
     const auto number = [&](const char* key) { return p[key].get<double>(); };
@@ -232,8 +240,7 @@ std::string adapt_table(const json& report) {
     row.push_back(cell("%.0f", number("recovery_samples")));
     row.push_back(bytes_text(number("uplink_bytes_per_sample")));
     row.push_back(dense ? cell("%.1f%%", 100 * ratio(number("uplink_bytes"), (*dense)["uplink_bytes"].get<double>())) : "-");
-    row.push_back(cell("%.0f%%", 100 * ratio(number("uplink_bytes_per_sample"), references["png_bytes_per_sample"].get<double>())));
-    row.push_back(cell("%.0f%%", 100 * ratio(number("uplink_bytes_per_sample"), references["jpeg_bytes_per_sample"].get<double>())));
+    for (const auto& [name, bytes] : plain) row.push_back(cell("%.0f%%", 100 * ratio(number("uplink_bytes_per_sample"), bytes)));
     row.push_back(bytes_text(number("downlink_bytes_per_refresh")));
     row.push_back(dense ? cell("%.1f%%", 100 * ratio(number("downlink_bytes"), (*dense)["downlink_bytes"].get<double>())) : "-");
     row.push_back(cell("%.1f%%", 100 * ratio(number("downlink_bytes_per_refresh"), references["adapter_fp16_bytes"].get<double>())));

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <thread>
+#include <variant>
 
 #include "actors/assembly/assembly.hpp"
 #include "actors/assembly/device_streams.hpp"
+#include "actors/assembly/text_only.hpp"
 #include "actors/bench/bench_core.hpp"
 #include "actors/rt/node.hpp"
 #include "actors/rt/process_figures.hpp"
@@ -18,6 +21,7 @@
 #include "kernels/model/tokenizer.hpp"
 #include "kernels/scenes/image_file.hpp"
 #include "tools/freshet/bench/stuck.hpp"
+#include "topology/graph/links.hpp"
 #include "topology/graph/load.hpp"
 
 namespace freshet::cli {
@@ -52,7 +56,8 @@ class scratch_folder {
 /// The streams as the devices see them, with the true answers that only the bench reads.
 class truth {
  public:
-  static result<truth> open(const adapt_plan& plan, std::uint64_t seed, const model::tokenizer& words, int side) {
+  static result<truth> open(const adapt_plan& plan, std::uint64_t seed, const model::tokenizer& words,
+                            const std::optional<model::vision_config>& eyes) {
     truth t(words);
     config::source_settings source;
     source.from = plan.data;
@@ -64,7 +69,8 @@ class truth {
       actors::stream_place place;
       place.index = i;
       place.devices = plan.devices;
-      place.side = side;
+      place.pictures = eyes.has_value();
+      if (eyes) place.side = static_cast<int>(eyes->image_size);
       FRESHET_TRY_ASSIGN(auto phases, actors::streams_for(source, place)());
       FRESHET_TRY_ASSIGN(auto stream, actors::phase_stream::make(std::move(phases), plan.samples_per_phase));
       t.streams_.push_back(std::move(stream));
@@ -138,24 +144,29 @@ void fill_phases(adapt_outcome& out, const std::vector<scored_stream>& devices, 
   }
 }
 
-result<void> measure_image_bytes(adapt_outcome& out, const truth& t) {
-  constexpr std::uint64_t pictures = 200;
-  const std::uint64_t step = std::max<std::uint64_t>(1, t.length() / pictures);
+/// What samples would cost as they are.
+result<void> measure_plain_bytes(adapt_outcome& out, const truth& t) {
+  constexpr std::uint64_t looked_at = 200;
+  const std::uint64_t step = std::max<std::uint64_t>(1, t.length() / looked_at);
   double png = 0;
   double jpeg = 0;
+  double text = 0;
   double n = 0;
   for (std::uint64_t i = 0; i < t.length(); i += step) {
     const auto s = t.of(0).at(i);
-    if (!s.ok() || s->picture.empty()) continue;
+    if (!s.ok()) continue;
+    text += static_cast<double>(s->question.size());
+    n += 1;
+    if (s->picture.empty()) continue;
     FRESHET_TRY_ASSIGN(const auto as_png, scenes::encode_png(s->picture));
     FRESHET_TRY_ASSIGN(const auto as_jpeg, scenes::encode_jpeg(s->picture, jpeg_quality));
     png += static_cast<double>(as_png.size());
     jpeg += static_cast<double>(as_jpeg.size());
-    n += 1;
   }
   if (n > 0) {
     out.png_bytes_per_sample = png / n;
     out.jpeg_bytes_per_sample = jpeg / n;
+    out.text_bytes_per_sample = text / n;
   }
   return {};
 }
@@ -202,6 +213,26 @@ result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::u
   return out;
 }
 
+result<void> check_policy(const adapt_plan& plan, const policy& p) {
+  FRESHET_TRY_ASSIGN(const model::model_config student, model::load_model_config(plan.student));
+  if (student.vision) return {};
+  topology::load_options loading;
+  loading.file = "the topology of policy " + std::string(p.name);
+  FRESHET_TRY_ASSIGN(const std::string text, run_topology(plan, p, 1, "check", "none"));
+  FRESHET_TRY_ASSIGN(const topology::graph graph, topology::load_graph(text, loading));
+  for (const topology::role_spec& role : graph.roles) {
+    if (const auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) {
+      FRESHET_TRY(actors::check_text_only(*distiller));
+    }
+    const auto* device = std::get_if<config::device_settings>(&role.settings);
+    const topology::role_spec* filter = device != nullptr ? topology::filter_of(graph, role) : nullptr;
+    if (filter != nullptr) {
+      FRESHET_TRY(actors::check_text_only(*device, std::get<config::uplink_filter_settings>(filter->settings)));
+    }
+  }
+  return {};
+}
+
 result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::uint64_t seed, rt::system& engine,
                                  rt::transport& links, const std::function<void(double)>& watch,
                                  const std::atomic<bool>& stop) {
@@ -214,8 +245,7 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
   FRESHET_TRY_ASSIGN(const topology::graph graph, topology::load_graph(text, loading));
   FRESHET_TRY_ASSIGN(const auto words, model::load_tokenizer(plan.student));
   FRESHET_TRY_ASSIGN(const model::model_config student, model::load_model_config(plan.student));
-  if (!student.vision) return error{errc::unsupported, plan.student + " has no vision tower"};
-  FRESHET_TRY_ASSIGN(const truth answers, truth::open(plan, seed, *words, static_cast<int>(student.vision->image_size)));
+  FRESHET_TRY_ASSIGN(const truth answers, truth::open(plan, seed, *words, student.vision));
 
   auto progress = std::make_shared<actors::bench_progress>();
   actors::bench_options bench;
@@ -308,7 +338,7 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
   out.refreshes = progress->version;
   out.trained = progress->trained;
   out.stragglers = progress->stragglers;
-  FRESHET_TRY(measure_image_bytes(out, answers));
+  FRESHET_TRY(measure_plain_bytes(out, answers));
   out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return out;
 }

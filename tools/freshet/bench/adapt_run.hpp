@@ -54,14 +54,19 @@ struct adapt_outcome {
   std::uint64_t adapter_values = 0;
   std::vector<stage_time> stages;         ///< of all roles together
   std::uint64_t peak_resident_bytes = 0;  ///< of the process, whatever runs beside this one
-  double png_bytes_per_sample = 0;
+  double png_bytes_per_sample = 0;        ///< what the pictures would cost as files; 0 of text alone
   double jpeg_bytes_per_sample = 0;
+  double text_bytes_per_sample = 0;       ///< of the bare questions
   double seconds = 0;
 };
 
 /// The topology of a run as TOML, as the engine reads it.
 result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::uint64_t seed, const std::string& name,
                                  const std::string& state_dir);
+
+/// Whether the policy makes sense for that student: one that reads text only has no visual tokens to compare or score.
+/// The error names each setting that is wrong.
+result<void> check_policy(const adapt_plan& plan, const policy& p);
 
 /// Blocks until the run is over. `watch` gets the share that is done now and then; `stop` ends it early
 /// with errc::cancelled.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -19,6 +20,7 @@
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/system.hpp"
 #include "config/parse.hpp"
+#include "kernels/model/model_config.hpp"
 #include "kernels/scenes/data_folder.hpp"
 #include "tools/freshet/bench/adapt_report.hpp"
 #include "tools/freshet/bench/adapt_run.hpp"
@@ -58,15 +60,45 @@ result<void> write_text(const std::string& path, const std::string& text) {
   return {};
 }
 
-/// Phases that show something, when the user names none.
-result<std::vector<std::string>> default_phases(const std::string& data) {
+/// Phases that show something, when the user names none. Shifts are of pictures.
+result<std::vector<std::string>> default_phases(const std::string& data, bool pictures) {
   if (data == "scenes") return std::vector<std::string>{"clean", "fog", "noise", "cast", "rain", "clean"};
-  FRESHET_TRY_ASSIGN(const scenes::data_folder folder, scenes::list_domains(data));
-  if (!folder.several) return std::vector<std::string>{"clean", "fog", "night", "noise", "clean"};
+  scenes::data_folder folder;
+  if (std::filesystem::path(data).extension() != ".jsonl") {
+    FRESHET_TRY_ASSIGN(folder, scenes::list_domains(data));
+  }
+  if (!folder.several) {
+    return pictures ? std::vector<std::string>{"clean", "fog", "night", "noise", "clean"} : std::vector<std::string>{"clean"};
+  }
   std::vector<std::string> names;
   for (const auto& d : folder.domains) names.push_back(d.name);
   names.push_back(names.front());
   return names;
+}
+
+/// Those that were named, or all that make sense for the student.
+result<std::vector<policy>> policies_of(const adapt_command& command) {
+  std::vector<policy> out;
+  for (const std::string& name : command.policy_names) {
+    FRESHET_TRY_ASSIGN(const policy found, find_policy(name));
+    if (const auto fits = check_policy(command.plan, found); !fits.ok()) {
+      return error{fits.err().code, "policy " + name + ": " + fits.err().context};
+    }
+    out.push_back(found);
+  }
+  if (!out.empty()) return out;
+  error last{errc::config, ""};
+  for (const policy& p : policies()) {
+    const auto fits = check_policy(command.plan, p);
+    if (fits.ok()) {
+      out.push_back(p);
+      continue;
+    }
+    last = fits.err();
+    std::fprintf(stderr, "left out: %.*s (%s)\n", static_cast<int>(p.name.size()), p.name.data(), last.context.c_str());
+  }
+  if (out.empty()) return last;
+  return out;
 }
 
 /// One status line for all runs under way.
@@ -112,8 +144,10 @@ int run_adapt(adapt_command& command) {
     std::cerr << "freshet bench adapt: name the pair: --models DIR, or --teacher DIR and --student DIR\n";
     return exit_usage;
   }
+  const auto student = model::load_model_config(command.plan.student);
+  if (!student.ok()) return failed("bench adapt", student.err());
   if (command.plan.phases.empty()) {
-    auto phases = default_phases(command.plan.data);
+    auto phases = default_phases(command.plan.data, student->vision.has_value());
     if (!phases.ok()) return failed("bench adapt", phases.err());
     command.plan.phases = *phases;
   }
@@ -124,17 +158,11 @@ int run_adapt(adapt_command& command) {
   }
   std::vector<std::uint64_t> seeds;
   for (std::uint32_t s = 0; s < command.seeds; ++s) seeds.push_back(command.first_seed + s);
+  const auto compared = policies_of(command);
+  if (!compared.ok()) return failed("bench adapt", compared.err());
   std::vector<job> jobs;
   for (const std::uint64_t seed : seeds) {
-    if (command.policy_names.empty()) {
-      for (const policy& p : policies()) jobs.push_back({p, seed});
-      continue;
-    }
-    for (const std::string& name : command.policy_names) {
-      auto found = find_policy(name);
-      if (!found.ok()) return failed("bench adapt", found.err());
-      jobs.push_back({*found, seed});
-    }
+    for (const policy& p : *compared) jobs.push_back({p, seed});
   }
 
   // Runs share the process; each role has a thread of its own, so tensors stay on one core each.
@@ -215,7 +243,7 @@ void add_bench_adapt(CLI::App& bench, action& chosen) {
   app->add_option("--teacher", command->plan.teacher, "Folder of the teacher in Hugging Face layout, instead of DIR/teacher");
   app->add_option("--student", command->plan.student, "Folder of the student, instead of DIR/student: another size, or quantised");
   app->add_option("--phases", command->plan.phases, "Domains in order; the first is the student's own")->delimiter(',');
-  app->add_option("--policies", command->policy_names, "Which to compare; all of them when not given")->delimiter(',');
+  app->add_option("--policies", command->policy_names, "Which to compare; all that fit the student when not given")->delimiter(',');
   app->add_option("--seeds", command->seeds, "Number of seeds")->capture_default_str()->check(CLI::Range(1, 100));
   app->add_option("--first-seed", command->first_seed, "The first of them")->capture_default_str();
   app->add_option("--devices", command->plan.devices, "Size of the fleet")->capture_default_str()->check(CLI::Range(1, 64));

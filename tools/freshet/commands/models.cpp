@@ -15,6 +15,7 @@ void add_models(CLI::App& app, action& chosen) {
   add_models_merge(*models, chosen);
   add_models_export(*models, chosen);
   add_models_quantize(*models, chosen);
+  add_models_rehearsal(*models, chosen);
 }
 
 }  // namespace freshet::cli

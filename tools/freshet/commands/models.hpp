@@ -10,5 +10,6 @@ void add_models_random(CLI::App& models, action& chosen);
 void add_models_merge(CLI::App& models, action& chosen);
 void add_models_export(CLI::App& models, action& chosen);
 void add_models_quantize(CLI::App& models, action& chosen);
+void add_models_rehearsal(CLI::App& models, action& chosen);
 
 }  // namespace freshet::cli

@@ -8,7 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "config/parse.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "tools/freshet/commands/models.hpp"
 #include "tools/freshet/commands/topology_options.hpp"
 #include "tools/freshet/exit_codes.hpp"
@@ -37,7 +37,7 @@ result<void> make_random(const random_options& o) {
   if (std::filesystem::equivalent(home, o.out, failed)) {
     return error{errc::invalid_argument, "--out " + o.out + ": the folder of the configuration itself, whose weights would be lost"};
   }
-  const model::llava made = model::llava::random(shape, o.seed);
+  const model::multimodal made = model::multimodal::random(shape, o.seed);
   FRESHET_TRY(made.save(o.out));
   for (const char* name : beside_the_weights) {
     const auto from = home / name;
