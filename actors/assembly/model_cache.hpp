@@ -11,14 +11,14 @@
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
 #include "kernels/delta/layout.hpp"
-#include "kernels/model/llava.hpp"
 #include "kernels/model/lora.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/tokenizer.hpp"
 
 namespace freshet::actors {
 
 struct loaded_model {
-  std::shared_ptr<const model::llava> net;
+  std::shared_ptr<const model::multimodal> net;
   std::shared_ptr<const model::tokenizer> words;
 };
 

@@ -13,7 +13,7 @@
 #include "kernels/model/generate.hpp"
 #include "kernels/model/image_processor.hpp"
 #include "kernels/model/line.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/patches.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
@@ -56,13 +56,13 @@ bool all_finite(const host_tensor& values) {
 }  // namespace
 
 struct student_runtime::parts {
-  parts(model::llava m, std::shared_ptr<const model::tokenizer> w, student_options o)
+  parts(model::multimodal m, std::shared_ptr<const model::tokenizer> w, student_options o)
       : net(std::move(m)),
         words(std::move(w)),
         options(std::move(o)),
         trained(model::trainable_set::of(net.weights())) {}
 
-  model::llava net;
+  model::multimodal net;
   std::shared_ptr<const model::tokenizer> words;
   std::optional<model::image_processor_config> pictures;   ///< of models that bring one
   student_options options;
@@ -83,7 +83,7 @@ result<student_runtime> student_runtime::load(const student_options& options) {
   if (options.max_new_tokens < 1) {
     return error{errc::config, "max_new_tokens " + std::to_string(options.max_new_tokens) + ", wants at least 1"};
   }
-  FRESHET_TRY_ASSIGN(model::llava net, model::llava::load(options.model));
+  FRESHET_TRY_ASSIGN(model::multimodal net, model::multimodal::load(options.model));
   FRESHET_TRY_ASSIGN(auto asking, model::load_asking_tokenizer(options.model, options.chat_template));
   auto words = std::move(asking.words);
   FRESHET_TRY(check_model(net.config(), *words, options.model.string()));

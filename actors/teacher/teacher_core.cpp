@@ -22,7 +22,7 @@ namespace {
 constexpr std::int64_t most_picture_side = 1536;
 }  // namespace
 
-teacher_core::teacher_core(teacher_options options, std::shared_ptr<const model::llava> model,
+teacher_core::teacher_core(teacher_options options, std::shared_ptr<const model::multimodal> model,
                            std::shared_ptr<const model::tokenizer> words)
     : options_(std::move(options)),
       model_(std::move(model)),

@@ -12,7 +12,7 @@
 
 #include "actors/role.hpp"
 #include "kernels/base/rng.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/regrid.hpp"
 #include "kernels/model/tokenizer.hpp"
 
@@ -37,7 +37,7 @@ struct teacher_options {
 class teacher_core final : public role_core {
  public:
   /// `model` and `words` are shared and only read; null with kind `self`.
-  teacher_core(teacher_options options, std::shared_ptr<const model::llava> model,
+  teacher_core(teacher_options options, std::shared_ptr<const model::multimodal> model,
                std::shared_ptr<const model::tokenizer> words);
 
   void start(time_point now, outbox& out) override;
@@ -75,7 +75,7 @@ class teacher_core final : public role_core {
   void finish(job& j, outbox& out);
 
   teacher_options options_;
-  std::shared_ptr<const model::llava> model_;
+  std::shared_ptr<const model::multimodal> model_;
   std::shared_ptr<const model::tokenizer> words_;
   rng draw_;
   std::deque<job> jobs_;

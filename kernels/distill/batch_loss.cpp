@@ -97,7 +97,7 @@ batch_totals totals_of(const std::vector<sample_handle>& batch, const loss_weigh
   return out;
 }
 
-part_loss loss_of(const model::llava& student, const alignment_layers& alignment, const loss_weights& weights,
+part_loss loss_of(const model::multimodal& student, const alignment_layers& alignment, const loss_weights& weights,
                   const std::vector<sample_handle>& part, const batch_totals& batch) {
   const qa_batch read = pack_samples(part, student.config());
   const at::Tensor visual = visual_tokens(student, read);

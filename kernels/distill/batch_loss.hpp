@@ -12,7 +12,7 @@
 
 #include "kernels/distill/losses.hpp"
 #include "kernels/distill/replay.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 namespace freshet::distill {
 
@@ -45,7 +45,7 @@ struct part_loss {
   std::int64_t agreed = 0;  ///< answer positions where the student already says what the teacher says
 };
 /// What `part`, at least one sample, adds to the loss of the batch with these totals.
-[[nodiscard]] part_loss loss_of(const model::llava& student, const alignment_layers& alignment,
+[[nodiscard]] part_loss loss_of(const model::multimodal& student, const alignment_layers& alignment,
                                 const loss_weights& weights, const std::vector<sample_handle>& part,
                                 const batch_totals& batch);
 

@@ -17,7 +17,7 @@ namespace freshet::distill {
 namespace {
 
 /// The samples, each with the student's top k logits at its answer positions, unless it has some.
-std::vector<sample_handle> with_own_logits(const model::llava& student, const std::vector<sample_handle>& samples,
+std::vector<sample_handle> with_own_logits(const model::multimodal& student, const std::vector<sample_handle>& samples,
                                            std::size_t top_k, std::size_t at_once) {
   const at::NoGradGuard no_grad;
   const auto k = std::min<std::int64_t>(static_cast<std::int64_t>(top_k), student.config().text.vocab_size);
@@ -61,7 +61,7 @@ at::Tensor fresh_alignment(std::int64_t to, std::int64_t from, rng& draw) {
 
 }  // namespace
 
-learner::learner(model::llava student, learner_options options, std::int64_t teacher_width)
+learner::learner(model::multimodal student, learner_options options, std::int64_t teacher_width)
     : student_(std::move(student)),
       options_(std::move(options)),
       teacher_width_(options_.visual_qkd > 0 || options_.hidden_qkd > 0 ? teacher_width : 0),

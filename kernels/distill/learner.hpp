@@ -18,7 +18,7 @@
 #include "kernels/distill/adamw.hpp"
 #include "kernels/distill/batch_loss.hpp"
 #include "kernels/distill/replay.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/trainable_set.hpp"
 
 namespace freshet::distill {
@@ -60,7 +60,7 @@ struct step_report {
 class learner {
  public:
   /// Takes the student with its adapter attached. `teacher_width` = Dt, needed for QKD terms only.
-  learner(model::llava student, learner_options options, std::int64_t teacher_width);
+  learner(model::multimodal student, learner_options options, std::int64_t teacher_width);
 
   /// Takes a sample into memory. Nothing, and counted, when it does not fit the student (check_sample).
   std::optional<replay::change> add(sample_handle sample);
@@ -90,7 +90,7 @@ class learner {
   /// Running mean of squared gradients [N], zero before the first step: a diagonal Fisher estimate.
   [[nodiscard]] host_tensor importance() const;
   [[nodiscard]] const model::trainable_set& trainable() const { return trainable_; }
-  [[nodiscard]] const model::llava& student() const { return student_; }
+  [[nodiscard]] const model::multimodal& student() const { return student_; }
 
   /// What else than the values a step reads: moments, alignment layers, the EMA anchor; as named
   /// tensors, to be kept with a version. A failed restore changes nothing.
@@ -116,7 +116,7 @@ class learner {
   /// Tensors beside the trainable set that are saved with the optimiser.
   [[nodiscard]] std::vector<std::pair<std::string, at::Tensor>> companions() const;
 
-  model::llava student_;
+  model::multimodal student_;
   learner_options options_;
   std::int64_t teacher_width_;
   model::trainable_set trainable_;

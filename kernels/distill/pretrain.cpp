@@ -16,7 +16,7 @@ namespace freshet::distill {
 namespace {
 
 /// The pictures of examples as patches, of which `keep` a picture are left, drawn at random.
-result<model::visual_input> visual_of(const model::llava& m, const std::vector<scenes::example>& examples,
+result<model::visual_input> visual_of(const model::multimodal& m, const std::vector<scenes::example>& examples,
                                       std::int64_t keep, rng& draw) {
   const model::vision_config& v = *m.config().vision;
   const auto n = static_cast<std::int64_t>(examples.size());
@@ -81,7 +81,7 @@ double learning_rate_at(double elapsed, std::int64_t step, double peak) {
 
 }  // namespace
 
-result<void> pretrain(model::llava& m, const model::tokenizer& words, const example_draw& draw,
+result<void> pretrain(model::multimodal& m, const model::tokenizer& words, const example_draw& draw,
                       const pretrain_options& options, const std::function<double(std::int64_t step)>& elapsed,
                       const std::function<void(const pretrain_progress&)>& report) {
   std::vector<at::Tensor> tensors;
@@ -151,7 +151,7 @@ result<void> pretrain(model::llava& m, const model::tokenizer& words, const exam
   return {};
 }
 
-result<accuracy_report> measure_accuracy(const model::llava& m, const model::tokenizer& words,
+result<accuracy_report> measure_accuracy(const model::multimodal& m, const model::tokenizer& words,
                                          const std::vector<scenes::example>& examples, double keep,
                                          std::uint64_t seed) {
   const at::NoGradGuard no_grad;

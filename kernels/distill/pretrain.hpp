@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/base/rng.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/tokenizer.hpp"
 #include "kernels/scenes/source.hpp"
 
@@ -40,7 +40,7 @@ struct pretrain_progress {
 /// Trains in place. `elapsed` says which share of the allotted time or steps is used up, in [0, 1]
 /// (the learning rate warms up and then falls to zero along it); 1 ends the training. `report` is
 /// called after each step.
-result<void> pretrain(model::llava& m, const model::tokenizer& words, const example_draw& draw,
+result<void> pretrain(model::multimodal& m, const model::tokenizer& words, const example_draw& draw,
                       const pretrain_options& options, const std::function<double(std::int64_t step)>& elapsed,
                       const std::function<void(const pretrain_progress&)>& report);
 
@@ -50,7 +50,7 @@ struct accuracy_report {
   double accuracy = 0;
   std::int64_t answered = 0;
 };
-result<accuracy_report> measure_accuracy(const model::llava& m, const model::tokenizer& words,
+result<accuracy_report> measure_accuracy(const model::multimodal& m, const model::tokenizer& words,
                                          const std::vector<scenes::example>& examples, double keep, std::uint64_t seed);
 
 }  // namespace freshet::distill

@@ -38,12 +38,12 @@ qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa
           at::tensor(labels, at::kLong)};
 }
 
-at::Tensor visual_tokens(const model::llava& m, const qa_batch& batch) {
+at::Tensor visual_tokens(const model::multimodal& m, const qa_batch& batch) {
   if (!batch.visual.patches.defined()) return m.no_picture(batch.text.ids.size(0));
   return m.visual_tokens(batch.visual);
 }
 
-at::Tensor label_hidden(const model::llava& m, const at::Tensor& visual_tokens, const qa_batch& batch) {
+at::Tensor label_hidden(const model::multimodal& m, const at::Tensor& visual_tokens, const qa_batch& batch) {
   const at::Tensor hidden = m.text_hidden(visual_tokens, batch.visual.valid, batch.text, batch.visual.positions);
   const at::Tensor flat = hidden.reshape({-1, hidden.size(2)});
   return flat.index_select(0, batch.label_rows * hidden.size(1) + batch.label_columns);

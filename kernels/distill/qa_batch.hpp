@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/tokenizer.hpp"
 #include "kernels/scenes/source.hpp"
 
@@ -36,9 +36,9 @@ struct qa_block {
 [[nodiscard]] qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa_block>>& blocks);
 
 /// The visual tokens [N, K, D] of the batch; K = 0 where there are no pictures.
-[[nodiscard]] at::Tensor visual_tokens(const model::llava& m, const qa_batch& batch);
+[[nodiscard]] at::Tensor visual_tokens(const model::multimodal& m, const qa_batch& batch);
 
 /// Hidden states [M, D] at the label positions.
-[[nodiscard]] at::Tensor label_hidden(const model::llava& m, const at::Tensor& visual_tokens, const qa_batch& batch);
+[[nodiscard]] at::Tensor label_hidden(const model::multimodal& m, const at::Tensor& visual_tokens, const qa_batch& batch);
 
 }  // namespace freshet::distill

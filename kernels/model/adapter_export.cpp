@@ -4,7 +4,7 @@
 #include <string>
 
 #include "kernels/model/line.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/trainable_set.hpp"
 
@@ -22,7 +22,7 @@ std::string shown(content_hash line) {
 result<exported_adapter> export_adapter(const std::filesystem::path& base, const lora_spec& spec, content_hash line,
                                         const host_tensor& values, const std::filesystem::path& to, library_names names,
                                         const std::string& chat_template) {
-  FRESHET_TRY_ASSIGN(llava net, llava::load(base));
+  FRESHET_TRY_ASSIGN(multimodal net, multimodal::load(base));
   FRESHET_TRY(net.attach(spec));
   FRESHET_TRY_ASSIGN(const std::string frame, frame_text_of(base, chat_template));
   if (const content_hash own = line_of(net, spec, frame); own != line) {

@@ -8,8 +8,8 @@
 #include <ATen/ATen.h>
 
 #include "kernels/model/layers.hpp"
-#include "kernels/model/llava.hpp"
 #include "kernels/model/model_folder.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/peft.hpp"
 
 namespace freshet::model {
@@ -22,7 +22,7 @@ constexpr std::string_view a_suffix = ".lora_A.weight";
 result<merged_adapter> merge_adapter(const std::filesystem::path& base, const std::filesystem::path& adapter,
                                      const std::filesystem::path& to) {
   const at::NoGradGuard no_grad;
-  FRESHET_TRY_ASSIGN(llava net, llava::load(base));
+  FRESHET_TRY_ASSIGN(multimodal net, multimodal::load(base));
   if (net.config().quantisation) {
     return error{errc::unsupported, base.string() + " has " + std::to_string(net.config().quantisation->bits) +
                                         "-bit weights, which a merged matrix does not fit; merge into the one in float, then quantize"};

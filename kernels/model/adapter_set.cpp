@@ -15,7 +15,7 @@ bool is_matrix(const std::string& name) { return name.find(".lora_") != std::str
 
 }  // namespace
 
-adapter_set::adapter_set(const llava& base) {
+adapter_set::adapter_set(const multimodal& base) {
   for (const auto& [name, value] : base.weights().all()) {
     FRESHET_ENSURE(!is_matrix(name), "adapter_set: the model wears an adapter already");
     if (is_trainable(name)) base_.emplace_back(name, value);
@@ -42,7 +42,7 @@ result<void> adapter_set::remove(const std::string& name) {
   return {};
 }
 
-void adapter_set::change(llava& model, const tensors& matrices, const tensors& norms_and_biases, double scale) {
+void adapter_set::change(multimodal& model, const tensors& matrices, const tensors& norms_and_biases, double scale) {
   std::set<std::string> kept;
   for (const auto& item : matrices) kept.insert(item.first);
   std::vector<std::string> gone;
@@ -54,7 +54,7 @@ void adapter_set::change(llava& model, const tensors& matrices, const tensors& n
   model.exchange(taken, gone, scale);
 }
 
-result<void> adapter_set::use(const std::string& name, llava& model) {
+result<void> adapter_set::use(const std::string& name, multimodal& model) {
   const auto known = adapters_.find(name);
   if (known == adapters_.end()) {
     std::string there;
@@ -66,7 +66,7 @@ result<void> adapter_set::use(const std::string& name, llava& model) {
   return {};
 }
 
-void adapter_set::use_none(llava& model) {
+void adapter_set::use_none(multimodal& model) {
   change(model, {}, base_, 0);
   in_use_.clear();
 }

@@ -7,7 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "kernels/base/result.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/peft.hpp"
 
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace freshet::model {
 class adapter_set {
  public:
   /// Remembers the base's norms and biases. The model must wear no adapter yet.
-  explicit adapter_set(const llava& base);
+  explicit adapter_set(const multimodal& base);
 
   /// Norms and biases that the adapter lacks are copied from the base (they are small), so that training with one
   /// adapter in use changes neither the base nor the others. errc::invalid_argument for a name that is taken or empty.
@@ -30,9 +30,9 @@ class adapter_set {
   result<void> remove(const std::string& name);
 
   /// From the next call of the model on. errc::not_found lists the names that there are.
-  result<void> use(const std::string& name, llava& model);
+  result<void> use(const std::string& name, multimodal& model);
   /// The base alone.
-  void use_none(llava& model);
+  void use_none(multimodal& model);
 
   /// Empty for none.
   [[nodiscard]] const std::string& in_use() const { return in_use_; }
@@ -42,7 +42,7 @@ class adapter_set {
 
  private:
   using tensors = std::vector<std::pair<std::string, at::Tensor>>;
-  void change(llava& model, const tensors& matrices, const tensors& norms_and_biases, double scale);
+  void change(multimodal& model, const tensors& matrices, const tensors& norms_and_biases, double scale);
 
   tensors base_;
   std::map<std::string, lora_adapter> adapters_;

@@ -36,7 +36,7 @@ std::int32_t sample(const float* row, std::int64_t words, const generation_optio
 
 }  // namespace
 
-generated generate(const llava& model, const sequence& prompt, const generation_options& options, rng* draw) {
+generated generate(const multimodal& model, const sequence& prompt, const generation_options& options, rng* draw) {
   FRESHET_ENSURE(options.temperature <= 0 || draw != nullptr, "generate: sampling needs a generator");
   const at::NoGradGuard no_grad;
   const std::int64_t n = prompt.embeds.size(0);
@@ -94,7 +94,7 @@ generated generate(const llava& model, const sequence& prompt, const generation_
   return out;
 }
 
-generated generate(const llava& model, const at::Tensor& visual, const at::Tensor& valid,
+generated generate(const multimodal& model, const at::Tensor& visual, const at::Tensor& valid,
                    const std::vector<std::vector<std::int32_t>>& prompts, const generation_options& options, rng* draw,
                    const at::Tensor& cells) {
   const at::NoGradGuard no_grad;

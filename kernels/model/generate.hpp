@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "kernels/base/rng.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 namespace freshet::model {
 
@@ -30,13 +30,13 @@ struct generated {
 
 /// One prompt (token ids after the picture) a row. visual [N, K, D] from visual_tokens, or no_picture; valid
 /// bool [N, K] or undefined; cells as in before_text. `draw` is used only with temperature > 0.
-[[nodiscard]] generated generate(const llava& model, const at::Tensor& visual, const at::Tensor& valid,
+[[nodiscard]] generated generate(const multimodal& model, const at::Tensor& visual, const at::Tensor& valid,
                                  const std::vector<std::vector<std::int32_t>>& prompts,
                                  const generation_options& options, rng* draw = nullptr,
                                  const at::Tensor& cells = {});
 
 /// The same for any sequence, padded on either side; every row has a valid position.
-[[nodiscard]] generated generate(const llava& model, const sequence& prompt, const generation_options& options,
+[[nodiscard]] generated generate(const multimodal& model, const sequence& prompt, const generation_options& options,
                                  rng* draw = nullptr);
 
 }  // namespace freshet::model

@@ -53,11 +53,11 @@ struct inspection {
   trainable_figures trainable;
 };
 
-/// Fails as llava::load does where the folder does not fit.
+/// Fails as multimodal::load does where the folder does not fit.
 result<inspection> inspect_model(const std::filesystem::path& folder, const lora_spec& adapters);
 
 struct line_figures {
-  std::uint64_t base_hash = 0;   ///< llava::base_hash
+  std::uint64_t base_hash = 0;   ///< multimodal::base_hash
   content_hash line;             ///< line_of
 };
 /// Reads every weight; memory for the largest tensor in f32.

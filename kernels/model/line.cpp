@@ -20,7 +20,7 @@ void put(std::string& to, const std::string& text) {
 
 }  // namespace
 
-content_hash line_of(const llava& base, const lora_spec& spec, const std::string& frame_text) {
+content_hash line_of(const multimodal& base, const lora_spec& spec, const std::string& frame_text) {
   return line_of(base.base_hash(), trainable_set::of(base.weights()), spec, frame_text);
 }
 

@@ -18,7 +18,7 @@ std::string text_of(const at::Tensor& t) {
 
 at::Tensor flat_rows(const at::Tensor& tokens) { return tokens.reshape({-1, tokens.size(-1)}); }
 
-result<at::Tensor> llava_tokens(const llava& m, const at::Tensor& pixels) {
+result<at::Tensor> llava_tokens(const multimodal& m, const at::Tensor& pixels) {
   const vision_config& v = *m.config().vision;
   if (pixels.dim() != 4 || pixels.size(1) != v.num_channels || pixels.size(2) != v.image_size ||
       pixels.size(3) != v.image_size) {
@@ -39,7 +39,7 @@ at::Tensor cell_order(std::int64_t rows, std::int64_t columns, std::int64_t merg
       .flatten();
 }
 
-result<at::Tensor> idefics3_tokens(const llava& m, const prompt_input& in) {
+result<at::Tensor> idefics3_tokens(const multimodal& m, const prompt_input& in) {
   const vision_config& v = *m.config().vision;
   const std::int64_t p = v.patch_size;
   if (in.pixels.dim() != 5 || in.pixels.size(2) != v.num_channels) {
@@ -78,7 +78,7 @@ result<at::Tensor> idefics3_tokens(const llava& m, const prompt_input& in) {
   return flat_rows(m.to_tokens()(features.index_select(1, cell_order(rows, columns, v.merge))));
 }
 
-result<at::Tensor> qwen2_vl_tokens(const llava& m, const prompt_input& in) {
+result<at::Tensor> qwen2_vl_tokens(const multimodal& m, const prompt_input& in) {
   const vision_config& v = *m.config().vision;
   const std::int64_t width = v.num_channels * v.temporal_patch * v.patch_size * v.patch_size;
   if (!in.grids.defined() || in.grids.dim() != 2 || in.grids.size(1) != 3) return misfit("wants grids [pictures, 3]");
@@ -112,7 +112,7 @@ result<at::Tensor> qwen2_vl_tokens(const llava& m, const prompt_input& in) {
 
 /// Positions in three dimensions [3, B, T] (arXiv 2409.12191, 2.1): text counts on in all three, a picture's tokens
 /// stand where they are, and text goes on behind the longest edge.
-result<void> grid_positions(const llava& m, const prompt_input& in, const at::Tensor& valid, sequence& out) {
+result<void> grid_positions(const multimodal& m, const prompt_input& in, const at::Tensor& valid, sequence& out) {
   const std::int64_t merge = m.config().vision->merge;
   const std::int64_t image = m.config().projector->image_token_id;
   const at::Tensor ids = in.ids.contiguous();
@@ -157,7 +157,7 @@ result<void> grid_positions(const llava& m, const prompt_input& in, const at::Te
 
 }  // namespace
 
-result<at::Tensor> picture_tokens(const llava& model, const prompt_input& in) {
+result<at::Tensor> picture_tokens(const multimodal& model, const prompt_input& in) {
   if (!model.config().vision) return error{errc::unsupported, "prompt: pictures for a decoder alone"};
   switch (model.config().vision->kind) {
     case vision_kind::idefics3: return idefics3_tokens(model, in);
@@ -168,7 +168,7 @@ result<at::Tensor> picture_tokens(const llava& model, const prompt_input& in) {
   return llava_tokens(model, in.pixels);
 }
 
-result<sequence> read_prompt(const llava& model, const prompt_input& in) {
+result<sequence> read_prompt(const multimodal& model, const prompt_input& in) {
   const model_config& c = model.config();
   if (in.ids.dim() != 2 || (in.mask.defined() && in.mask.sizes() != in.ids.sizes())) {
     return misfit("ids " + text_of(in.ids) + ", wants [rows, positions] and a mask like them");

@@ -1,13 +1,13 @@
 // Prompts as Hugging Face's processors make them: token ids with placeholders where pictures stand, an
 // attention mask, pixels in the form that the architecture's processor gives them. The forward pass as the reference
-// has it: the engine's own way (llava::visual_tokens, text_hidden) is held to it by tests.
+// has it: the engine's own way (multimodal::visual_tokens, text_hidden) is held to it by tests.
 // Shapes: B rows, T positions, I pictures, D decoder width.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include "kernels/base/result.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 namespace freshet::model {
 
@@ -22,10 +22,10 @@ struct prompt_input {
 };
 
 /// The visual tokens of all pictures, one after the other [M, D]. The error says what does not fit.
-[[nodiscard]] result<at::Tensor> picture_tokens(const llava& model, const prompt_input& in);
+[[nodiscard]] result<at::Tensor> picture_tokens(const multimodal& model, const prompt_input& in);
 
 /// The embeddings with the pictures' tokens in their places, and every token's position. Fails where the
 /// placeholders are not as many as the visual tokens.
-[[nodiscard]] result<sequence> read_prompt(const llava& model, const prompt_input& in);
+[[nodiscard]] result<sequence> read_prompt(const multimodal& model, const prompt_input& in);
 
 }  // namespace freshet::model

@@ -85,8 +85,8 @@ std::vector<std::string> quantisable_layers(const model_config& config, const qu
   return out;
 }
 
-result<llava> quantise_model(const llava& dense, const quantise_options& options, const calibration_run& calibrate,
-                             const std::function<void(const std::string&, double)>& progress) {
+result<multimodal> quantise_model(const multimodal& dense, const quantise_options& options, const calibration_run& calibrate,
+                                  const std::function<void(const std::string&, double)>& progress) {
   if (dense.config().quantisation) return error{errc::invalid_argument, "the model is quantised already; start from the one in float"};
   const at::NoGradGuard no_grad;
   const std::vector<std::string> layers = quantisable_layers(dense.config(), options);
@@ -122,7 +122,7 @@ result<llava> quantise_model(const llava& dense, const quantise_options& options
         const std::int64_t in = shapes.at(layers[i]).in;
         seen[layers[i]].sum = at::zeros({in, in});
       }
-      const llava so_far = made.empty() ? dense : dense.with_quantised(made, options.format);
+      const multimodal so_far = made.empty() ? dense : dense.with_quantised(made, options.format);
       const watch_linears watch([&](const std::string& layer, const at::Tensor& x) {
         const auto found = seen.find(layer);
         if (found == seen.end()) return;

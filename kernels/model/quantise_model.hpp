@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/base/result.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 namespace freshet::model {
 
@@ -24,7 +24,7 @@ struct quantise_options {
 
 /// Runs a model over the calibration's questions. A matrix that nothing reaches (an embedding that is no head) is rounded
 /// by a search over its own weights.
-using calibration_run = std::function<void(const llava&)>;
+using calibration_run = std::function<void(const multimodal&)>;
 
 /// The layers that would be quantised, in the order in which a forward pass meets them.
 [[nodiscard]] std::vector<std::string> quantisable_layers(const model_config& config, const quantise_options& options);
@@ -33,7 +33,7 @@ using calibration_run = std::function<void(const llava&)>;
 /// the model as quantised up to there, and not at all for `nearest`. `progress` gets a layer's name, and how
 /// much of the whole is done. Errors: invalid_argument with all layers that the group does not divide but a smaller
 /// one would, corrupt for weights that are not finite.
-result<llava> quantise_model(const llava& dense, const quantise_options& options, const calibration_run& calibrate,
-                             const std::function<void(const std::string& layer, double share)>& progress);
+result<multimodal> quantise_model(const multimodal& dense, const quantise_options& options, const calibration_run& calibrate,
+                                  const std::function<void(const std::string& layer, double share)>& progress);
 
 }  // namespace freshet::model

@@ -53,7 +53,7 @@ float largest_gap(const float* a, const float* b, std::size_t n) {
 TEST(student_runtime, line_layout_and_base_are_those_of_the_model) {
   const tiny_student tiny;
   const student_runtime student = load(tiny);
-  auto net = model::llava::load(tiny.model());
+  auto net = model::multimodal::load(tiny.model());
   ASSERT_TRUE(net.ok());
   ASSERT_TRUE(net->attach(tiny.lora).ok());
   EXPECT_EQ(student.line(), model::line_of(*net, tiny.lora));
@@ -82,7 +82,7 @@ TEST(student_runtime, line_layout_and_base_are_those_of_the_model) {
 TEST(student_runtime, answers_are_those_of_the_model_alone) {
   const tiny_student tiny;
   student_runtime student = load(tiny);
-  auto net = model::llava::load(tiny.model());
+  auto net = model::multimodal::load(tiny.model());
   ASSERT_TRUE(net->attach(tiny.lora).ok());
   const host_tensor values = moved(student.base_values(), 0.3, 5);
   ASSERT_TRUE(student.write(values).ok());

@@ -33,7 +33,7 @@ const test::kept_lists ragged{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
 class teacher : public ::testing::Test {
  protected:
   teacher()
-      : net_(std::make_shared<const model::llava>(std::move(*model::llava::load(tiny_.model())))),
+      : net_(std::make_shared<const model::multimodal>(std::move(*model::multimodal::load(tiny_.model())))),
         words_(*model::load_tokenizer(tiny_.model())) {
     options_.distiller = distiller;
     options_.intake = intake;
@@ -76,7 +76,7 @@ class teacher : public ::testing::Test {
   static nlohmann::json stats(const teacher_core& core) { return nlohmann::json::parse(core.stats_json()); }
 
   test::tiny_student tiny_;
-  std::shared_ptr<const model::llava> net_;
+  std::shared_ptr<const model::multimodal> net_;
   std::shared_ptr<const model::tokenizer> words_;
   teacher_options options_;
   test::fake_outbox out_;

@@ -36,7 +36,7 @@ class text_student : public device_fixture {
 };
 
 TEST_F(text_student, answers_are_those_of_the_decoder_alone_and_bring_logits_only) {
-  auto net = model::llava::load(tiny_.model());
+  auto net = model::multimodal::load(tiny_.model());
   ASSERT_TRUE(net.ok()) << net.err().text();
   ASSERT_FALSE(net->config().vision.has_value());
   ASSERT_TRUE(net->attach(tiny_.lora).ok());

@@ -29,7 +29,7 @@ class text_teacher : public ::testing::TestWithParam<bool> {
  protected:
   text_teacher()
       : tiny_(4, GetParam()),
-        net_(std::make_shared<const model::llava>(std::move(*model::llava::load(tiny_.model())))),
+        net_(std::make_shared<const model::multimodal>(std::move(*model::multimodal::load(tiny_.model())))),
         words_(*model::load_tokenizer(tiny_.model())) {
     options_.distiller = {"cloud", "distiller"};
     options_.intake = intake;
@@ -47,7 +47,7 @@ class text_teacher : public ::testing::TestWithParam<bool> {
   }
 
   test::tiny_student tiny_;
-  std::shared_ptr<const model::llava> net_;
+  std::shared_ptr<const model::multimodal> net_;
   std::shared_ptr<const model::tokenizer> words_;
   teacher_options options_;
   test::fake_outbox out_;

@@ -11,7 +11,7 @@
 
 #include "actors/port/zmq_transport.hpp"
 #include "actors/rt/system.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tools/freshet/bench/adapt_run.hpp"
 
@@ -93,7 +93,7 @@ void make_checkpoint(const std::filesystem::path& folder, int image_size, std::u
   config["vision_config"]["image_size"] = image_size;
   const auto parsed = model::parse_model_config(config.dump(), "config.json");
   ASSERT_TRUE(parsed.ok()) << parsed.err().text();
-  ASSERT_TRUE(model::llava::random(*parsed, seed).save(folder).ok());
+  ASSERT_TRUE(model::multimodal::random(*parsed, seed).save(folder).ok());
   std::filesystem::copy_file(data / "tokenizers" / "tiny_qwen2" / "tokenizer.json", folder / "tokenizer.json");
   std::ofstream(folder / "tokenizer_config.json") << R"({"eos_token": "<|im_end|>"})";
 }

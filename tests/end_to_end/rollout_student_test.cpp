@@ -247,7 +247,7 @@ std::vector<float> scaled(const host_tensor& values, float by) {
 // A student that learned answers of other questions at night, and its own ones by day: a real update that is bad in
 // one domain.
 std::vector<float> taught_nonsense_at_night() {
-  model::llava net = *model::llava::load(folder);
+  model::multimodal net = *model::multimodal::load(folder);
   const auto words = *model::load_tokenizer(folder);
   EXPECT_TRUE(net.attach(lora()).ok());
   const auto& eyes = *net.config().vision;

@@ -77,7 +77,7 @@ const std::map<std::string, std::string> rule{{"what is it", "red"},
 
 /// A model that answers by the rule, in `to`: the one in `from` with an adapter that has learned it, merged.
 void teach(const std::filesystem::path& from, const std::filesystem::path& scratch, const std::filesystem::path& to) {
-  model::llava net = std::move(*model::llava::load(from));
+  model::multimodal net = std::move(*model::multimodal::load(from));
   const auto words = *model::load_tokenizer(from);
   model::lora_spec spec;
   spec.rank = 8;

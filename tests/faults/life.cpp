@@ -137,7 +137,7 @@ class world {
   result<void> open() {
     FRESHET_TRY_ASSIGN(auto words, model::load_tokenizer(options_.model));
     words_ = words;
-    FRESHET_TRY_ASSIGN(auto student, model::llava::load(options_.model));
+    FRESHET_TRY_ASSIGN(auto student, model::multimodal::load(options_.model));
     FRESHET_TRY(student.attach(adapter()));
     const content_hash line = model::line_of(student, adapter());
     const auto layout = layout_of(model::trainable_set::of(student.weights()));
@@ -297,7 +297,7 @@ std::string live(const life_options& options) { return world(options).run(); }
 std::string judge(const life_options& options, bool finished) {
   const told log = read_log(options.state / "log");
   if (!log.problem.empty()) return log.problem;
-  auto student = model::llava::load(options.model);
+  auto student = model::multimodal::load(options.model);
   if (!student.ok() || !student->attach(adapter()).ok()) return "no student";
   const content_hash line = model::line_of(*student, adapter());
   const std::uint64_t values = layout_of(model::trainable_set::of(student->weights())).total();

@@ -52,8 +52,8 @@ class distiller_fixture : public ::testing::Test {
     squeeze_.parts = layout_of(model::trainable_set::of(student.weights()));
   }
 
-  model::llava fresh_student() {
-    auto net = std::move(*model::llava::load(tiny_.model()));
+  model::multimodal fresh_student() {
+    auto net = std::move(*model::multimodal::load(tiny_.model()));
     EXPECT_TRUE(net.attach(tiny_.lora).ok());
     return net;
   }

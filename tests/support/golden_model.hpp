@@ -19,7 +19,7 @@ class golden_model {
  public:
   explicit golden_model(const std::string& name)
       : folder(std::string(FRESHET_TEST_DATA) + "/hf/" + name),
-        net(model::llava::load(folder).value()),
+        net(model::multimodal::load(folder).value()),
         inputs(model::safetensors_file::open(folder + "/inputs.safetensors").value()),
         expected(model::safetensors_file::open(folder + "/expected.safetensors").value()) {}
 
@@ -65,7 +65,7 @@ class golden_model {
   }
 
   std::string folder;
-  model::llava net;
+  model::multimodal net;
   model::safetensors_file inputs, expected;
 };
 

@@ -16,7 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/base/rng.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/word_tokenizer.hpp"
 #include "kernels/scenes/skip_counter.hpp"
 #include "kernels/scenes/source.hpp"
@@ -74,7 +74,7 @@ class tiny_student {
     EXPECT_TRUE(words.ok());
     EXPECT_TRUE((*words)->save(model()).ok());
     const auto config = (text_only ? tiny_reader_config : tiny_student_config)((*words)->vocab_size());
-    EXPECT_TRUE(model::llava::random(config, seed).save(model()).ok());
+    EXPECT_TRUE(model::multimodal::random(config, seed).save(model()).ok());
     lora.rank = 2;
     lora.targets = {"q_proj", "v_proj"};
   }

@@ -14,7 +14,7 @@
 #include "kernels/distill/phases.hpp"
 #include "kernels/distill/pretrain.hpp"
 #include "kernels/distill/rehearsal.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/word_tokenizer.hpp"
 #include "tools/pretrain/model_sizes.hpp"
 
@@ -63,7 +63,7 @@ result<void> train_role(pair_role role, const pretrain_request& request, const d
   const model::word_tokenizer& words = *words_owner;
   const auto config = tiny_config(role, request.side, words);
   FRESHET_TRY(model::check_model_config(config, "the built-in " + name));
-  model::llava m = model::llava::random(config, rng(request.seed).split(name).next());
+  model::multimodal m = model::multimodal::random(config, rng(request.seed).split(name).next());
 
   // The teacher first learns to see in the first domain alone: in all at once that takes far longer.
   constexpr double first_domain_share = 0.12;

@@ -7,8 +7,8 @@
 
 #include "kernels/distill/phases.hpp"
 #include "kernels/distill/pretrain.hpp"
-#include "kernels/model/llava.hpp"
 #include "kernels/model/model_folder.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/quantise_model.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/quant/packed_weight.hpp"
@@ -25,7 +25,7 @@ result<model::rounding> method_of(const std::string& name) {
   return error{errc::invalid_argument, "--method " + name + ": use rtn, awq or gptq"};
 }
 
-std::int64_t bytes_of(const model::llava& m) {
+std::int64_t bytes_of(const model::multimodal& m) {
   std::int64_t bytes = 0;
   for (const auto& item : m.weights().all()) bytes += static_cast<std::int64_t>(item.second.nbytes());
   return bytes;
@@ -49,9 +49,9 @@ result<std::vector<scenes::example>> calibration_of(const distill::phase_set& wo
 }
 
 /// Accuracy of the model in float, of the quantised one, and of its weights with float activations.
-result<void> measure(const model::llava& dense, const model::llava& quantised, const model::tokenizer& words,
+result<void> measure(const model::multimodal& dense, const model::multimodal& quantised, const model::tokenizer& words,
                      const distill::phase_set& world, const quantise_request& request) {
-  const model::llava weights_only = quantised.with_float_matrices();
+  const model::multimodal weights_only = quantised.with_float_matrices();
   std::printf("%-14s %9s %9s %9s %28s\n", "phase", "questions", "float", "quantised", "weights only, float inputs");
   double sums[3] = {0, 0, 0};
   for (const distill::phase& p : world.phases) {
@@ -59,7 +59,7 @@ result<void> measure(const model::llava& dense, const model::llava& quantised, c
     double share[3];
     std::int64_t answered = 0;
     int i = 0;
-    for (const model::llava* m : {&dense, &quantised, &weights_only}) {
+    for (const model::multimodal* m : {&dense, &quantised, &weights_only}) {
       FRESHET_TRY_ASSIGN(const auto measured, distill::measure_accuracy(*m, words, examples, 1.0, request.seed));
       share[i] = measured.accuracy * 100;
       sums[i] += share[i];
@@ -88,7 +88,7 @@ result<void> run_quantise(const quantise_request& request) {
   if (options.head_bits != 0 && options.head_bits != 8 && options.head_bits != request.bits) {
     return error{errc::invalid_argument, "--head-bits " + std::to_string(request.head_bits) + ": use 8, 0, or what --bits says"};
   }
-  FRESHET_TRY_ASSIGN(model::llava dense, model::llava::load(request.model));
+  FRESHET_TRY_ASSIGN(model::multimodal dense, model::multimodal::load(request.model));
   // Asked as the daemon asks: what calibrates and is measured is what will be read.
   FRESHET_TRY_ASSIGN(const auto asking, model::load_asking_tokenizer(request.model));
   const auto& words = asking.words;
@@ -111,7 +111,7 @@ result<void> run_quantise(const quantise_request& request) {
     }
   }
   std::optional<error> failed;
-  const model::calibration_run calibrate = [&](const model::llava& m) {
+  const model::calibration_run calibrate = [&](const model::multimodal& m) {
     // Answering reaches every layer, the head included.
     const auto ran = distill::measure_accuracy(m, *words, examples, 1.0, request.seed);
     if (!ran.ok()) failed = ran.err();

@@ -62,7 +62,7 @@ struct learning {
     return out;
   }
 
-  model::llava student;
+  model::multimodal student;
   alignment_layers alignment;
   std::vector<std::pair<std::string, at::Tensor>> wanted;
 };

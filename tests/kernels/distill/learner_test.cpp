@@ -120,7 +120,7 @@ TEST(learner, learns_what_the_teacher_says) {
 }
 
 TEST(learner, changes_the_trainable_set_alone) {
-  const model::llava before = tiny_student();
+  const model::multimodal before = tiny_student();
   learner_options options = quick();
   options.visual_qkd = 0.1;
   options.hidden_qkd = 0.1;

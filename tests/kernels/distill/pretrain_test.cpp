@@ -18,11 +18,11 @@ std::shared_ptr<const word_tokenizer> words() {
   return word_tokenizer::make(std::move(list)).value();
 }
 
-model::llava fresh() {
+model::multimodal fresh() {
   model::model_config c = tiny_config(words()->vocab_size());
   c.text.bos_token_id = word_tokenizer::bos_id;
   c.text.eos_token_ids = {word_tokenizer::eos_id};
-  return model::llava::random(c, 3);
+  return model::multimodal::random(c, 3);
 }
 
 result<scenes::example> one_object(rng& random) {
@@ -60,7 +60,7 @@ std::vector<scenes::example> held_out(int count) {
 }
 
 TEST(pretrain, learns_to_name_colours) {
-  model::llava m = fresh();
+  model::multimodal m = fresh();
   const auto text = words();
   const auto examples = held_out(100);
   const auto before = measure_accuracy(m, *text, examples, 1, 1);
@@ -89,7 +89,7 @@ TEST(pretrain, learns_to_name_colours) {
 
 TEST(pretrain, repeats_by_steps_and_seed) {
   const auto run = [](std::uint64_t seed) {
-    model::llava m = fresh();
+    model::multimodal m = fresh();
     pretrain_options o = quick_pretraining();
     o.seed = seed;
     EXPECT_TRUE(pretrain(m, *words(), one_object, o, until(4), silent).ok());
@@ -101,7 +101,7 @@ TEST(pretrain, repeats_by_steps_and_seed) {
 }
 
 TEST(pretrain, names_a_picture_of_another_size) {
-  model::llava m = fresh();
+  model::multimodal m = fresh();
   const std::uint64_t before = m.base_hash();
   const auto wrong = [](rng& random) -> result<scenes::example> {
     scenes::example e = one_object(random).value();
@@ -119,7 +119,7 @@ TEST(pretrain, names_a_picture_of_another_size) {
 }
 
 TEST(pretrain, hands_on_the_error_of_a_draw) {
-  model::llava m = fresh();
+  model::multimodal m = fresh();
   const auto broken = [](rng&) -> result<scenes::example> { return error{errc::io, "disk gone"}; };
   const auto done = pretrain(m, *words(), broken, quick_pretraining(), until(2), silent);
   ASSERT_FALSE(done.ok());
@@ -127,7 +127,7 @@ TEST(pretrain, hands_on_the_error_of_a_draw) {
 }
 
 TEST(pretrain, ends_when_nothing_is_asked) {
-  model::llava m = fresh();
+  model::multimodal m = fresh();
   const auto mute = [](rng& random) -> result<scenes::example> {
     scenes::example e = one_object(random).value();
     e.questions.clear();
@@ -139,7 +139,7 @@ TEST(pretrain, ends_when_nothing_is_asked) {
 }
 
 TEST(pretrain, ends_when_gradients_stay_infinite) {
-  model::llava m = fresh();
+  model::multimodal m = fresh();
   m.weights().at("language_model.model.norm.weight").fill_(std::numeric_limits<float>::infinity());
   std::int64_t steps = 0;
   const auto done =
@@ -150,7 +150,7 @@ TEST(pretrain, ends_when_gradients_stay_infinite) {
 }
 
 TEST(pretrain, takes_no_step_when_time_is_up) {
-  model::llava m = fresh();
+  model::multimodal m = fresh();
   const std::uint64_t before = m.base_hash();
   EXPECT_TRUE(pretrain(m, *words(), one_object, quick_pretraining(), [](std::int64_t) { return 1.0; }, silent).ok());
   EXPECT_EQ(m.base_hash(), before);
@@ -162,7 +162,7 @@ TEST(measure_accuracy, counts_whole_answers_of_any_length) {
     e.questions = {{"which color", "red green blue white cyan yellow", scenes::category::other}};
     return e;
   };
-  model::llava m = fresh();
+  model::multimodal m = fresh();
   ASSERT_TRUE(pretrain(m, *words(), recite, quick_pretraining(), until(60), silent).ok());
   rng random(1);
   std::vector<scenes::example> examples;

@@ -65,7 +65,7 @@ TEST(qa_batch, the_last_answer_token_is_not_read) {
 TEST(qa_batch, label_hidden_equals_single_questions) {
   const at::NoGradGuard no_grad;
   at::manual_seed(1);
-  const model::llava m = tiny_student();
+  const model::multimodal m = tiny_student();
   const auto blocks = random_blocks(3, 7);
   model::visual_input pictures;
   pictures.patches = at::randn({3, tiny_cells, tiny_patch_bytes});

@@ -72,7 +72,7 @@ asked questions(std::int64_t n) {
 }
 
 /// Answers questions [first, first + count) in one batch.
-model::generated answer(const model::llava& m, const asked& q, std::int64_t first, std::int64_t count) {
+model::generated answer(const model::multimodal& m, const asked& q, std::int64_t first, std::int64_t count) {
   const at::NoGradGuard no_grad;
   model::visual_input visual;
   visual.patches = q.patches.narrow(0, first, count);
@@ -88,15 +88,15 @@ TEST_P(quantised_mirror, answers_as_its_device_does_after_fifty_updates) {
   const test::temporary_folder folder;
   const model::quantisation_config format{GetParam(), GetParam() == 8 ? -1 : 32};
   {
-    const auto made = model::quantise_model(model::llava::random(wide_config(), 3), {format, model::rounding::nearest, 8},
-                                            [](const model::llava&) {}, [](const std::string&, double) {});
+    const auto made = model::quantise_model(model::multimodal::random(wide_config(), 3), {format, model::rounding::nearest, 8},
+                                            [](const model::multimodal&) {}, [](const std::string&, double) {});
     ASSERT_TRUE(made.ok()) << made.err().text();
     const auto saved = made->save(folder.path());
     ASSERT_TRUE(saved.ok()) << saved.err().text();
   }
   // Two hosts that read the same folder.
-  auto in_cloud = model::llava::load(folder.path());
-  auto device = model::llava::load(folder.path());
+  auto in_cloud = model::multimodal::load(folder.path());
+  auto device = model::multimodal::load(folder.path());
   ASSERT_TRUE(in_cloud.ok() && device.ok());
   const model::lora_spec spec = adapter_of_line();
   ASSERT_TRUE(in_cloud->attach(spec).ok());
@@ -142,7 +142,7 @@ TEST_P(quantised_mirror, answers_as_its_device_does_after_fifty_updates) {
   EXPECT_LT(last_loss, 0.7 * first_loss);
   EXPECT_NE(answer(*device, q, 0, all).tokens, first_answers);
   // The base itself did not move.
-  auto again = model::llava::load(folder.path());
+  auto again = model::multimodal::load(folder.path());
   ASSERT_TRUE(again.ok() && again->attach(spec).ok());
   EXPECT_EQ(model::line_of(*again, spec), line);
 }

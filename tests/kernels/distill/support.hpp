@@ -17,7 +17,7 @@
 #include "kernels/base/rng.hpp"
 #include "kernels/distill/replay.hpp"
 #include "kernels/distill/wavelet.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 namespace freshet::distill {
 
@@ -118,8 +118,8 @@ inline model::model_config tiny_config(std::int64_t words = tiny_words) {
 }
 
 /// A random student with a fresh adapter.
-inline model::llava tiny_student(std::uint64_t seed = 5) {
-  model::llava m = model::llava::random(tiny_config(), seed);
+inline model::multimodal tiny_student(std::uint64_t seed = 5) {
+  model::multimodal m = model::multimodal::random(tiny_config(), seed);
   model::lora_spec spec;
   spec.rank = 2;
   spec.alpha = 4;

@@ -20,7 +20,7 @@ model::lora_spec small_adapter() {
 }
 
 /// A tiny decoder of tests/data/hf with an adapter: 300 words, Llama's with a begin token, Qwen2's without.
-model::llava reader(const char* name = "llama") {
+model::multimodal reader(const char* name = "llama") {
   test::golden_model g(name);
   EXPECT_TRUE(g.net.attach(small_adapter()).ok());
   return std::move(g.net);
@@ -34,7 +34,7 @@ std::shared_ptr<labelled_sample> text_sample(std::vector<std::int32_t> prompt, s
 }
 
 /// Mean cross entropy of one sample, from its tokens in one row as the reference reads them.
-at::Tensor written_out(const model::llava& m, const labelled_sample& s) {
+at::Tensor written_out(const model::multimodal& m, const labelled_sample& s) {
   std::vector<std::int64_t> ids(m.prefix().begin(), m.prefix().end());
   ids.insert(ids.end(), s.prompt.begin(), s.prompt.end());
   const auto first = static_cast<std::int64_t>(ids.size()) - 1;
@@ -56,7 +56,7 @@ class text_only_reader : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(kind, text_only_reader, ::testing::Values("llama", "qwen2"), [](const auto& of) { return of.param; });
 
 TEST_P(text_only_reader, has_the_loss_and_gradient_of_the_prompt_written_out) {
-  const model::llava m = reader(GetParam());
+  const model::multimodal m = reader(GetParam());
   const auto trained = model::trainable_set::of(m.weights());
   // B of an adapter starts at zero, and then A has no gradient.
   rng draw(3);
@@ -89,7 +89,7 @@ TEST_P(text_only_reader, has_the_loss_and_gradient_of_the_prompt_written_out) {
 }
 
 TEST(text_only, samples_have_no_cells_and_others_have_some) {
-  const model::llava m = reader();
+  const model::multimodal m = reader();
   labelled_sample s = *text_sample({40, 41}, {7, 2});
   EXPECT_TRUE(check_sample(s, m.config(), 0).ok());
   s.teacher_hidden = host_tensor::of(std::vector<float>(6, 0.5F), {2, 3});

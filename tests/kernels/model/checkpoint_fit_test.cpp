@@ -11,7 +11,7 @@
 #include <fstream>
 #include <functional>
 
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -36,7 +36,7 @@ class checkpoint_folder : public ::testing::Test {
     ASSERT_TRUE(write_safetensors(folder_ / "model.safetensors", tensors, {{"format", "pt"}}).ok());
   }
   std::string problems() {
-    const auto loaded = llava::load(folder_);
+    const auto loaded = multimodal::load(folder_);
     EXPECT_FALSE(loaded.ok());
     return loaded.ok() ? "" : loaded.err().context;
   }
@@ -81,11 +81,11 @@ TEST_F(checkpoint_folder, every_spelling_gives_the_same_model_and_is_kept) {
       {"qwen2", {{"model.", ""}}},
   };
   for (const spelling& s : spellings) {
-    const llava plain = llava::load(fixture(s.model)).value();
+    const multimodal plain = multimodal::load(fixture(s.model)).value();
     auto tensors = take(s.model);
     for (const auto& [from, to] : s.renamed) rename(tensors, from, to);
     give(tensors);
-    const auto loaded = llava::load(folder_);
+    const auto loaded = multimodal::load(folder_);
     ASSERT_TRUE(loaded.ok()) << s.model << ": " << loaded.err().text();
     EXPECT_EQ(loaded->base_hash(), plain.base_hash()) << s.model;
     const fs::path saved = folder_ / "saved";
@@ -102,7 +102,7 @@ TEST_F(checkpoint_folder, half_precision_is_widened_exactly) {
     auto tensors = take("llava_siglip_qwen2");
     for (auto& t : tensors) t.tensor = to_host(to_torch(t.tensor).to(type));
     give(tensors);
-    const auto loaded = llava::load(folder_);
+    const auto loaded = multimodal::load(folder_);
     ASSERT_TRUE(loaded.ok()) << loaded.err().text();
     for (const auto& t : tensors) {
       const std::string name = loaded->spelling().in_program(t.name);
@@ -125,9 +125,9 @@ TEST_F(checkpoint_folder, shards_give_the_same_model) {
     ASSERT_TRUE(write_safetensors(folder_ / file, part).ok());
   }
   std::ofstream(folder_ / "model.safetensors.index.json") << "{\"metadata\": {}, \"weight_map\": {" << map << "}}";
-  const auto loaded = llava::load(folder_);
+  const auto loaded = multimodal::load(folder_);
   ASSERT_TRUE(loaded.ok()) << loaded.err().text();
-  EXPECT_EQ(loaded->base_hash(), llava::load(fixture("qwen2")).value().base_hash());
+  EXPECT_EQ(loaded->base_hash(), multimodal::load(fixture("qwen2")).value().base_hash());
 }
 
 TEST_F(checkpoint_folder, what_older_versions_wrote_besides_is_let_be) {
@@ -135,13 +135,13 @@ TEST_F(checkpoint_folder, what_older_versions_wrote_besides_is_let_be) {
   tensors.push_back({"lm_head.weight", named(tensors, "model.embed_tokens.weight").tensor});  // tied
   tensors.push_back({"model.layers.0.self_attn.rotary_emb.inv_freq", host_tensor::of(std::vector<float>(6))});
   give(tensors);
-  auto loaded = llava::load(folder_);
+  auto loaded = multimodal::load(folder_);
   ASSERT_TRUE(loaded.ok()) << loaded.err().text();
-  EXPECT_EQ(loaded->base_hash(), llava::load(fixture("qwen2")).value().base_hash());
+  EXPECT_EQ(loaded->base_hash(), multimodal::load(fixture("qwen2")).value().base_hash());
   tensors = take("llava_clip_llama");
   tensors.push_back({"vision_tower.vision_model.embeddings.position_ids", host_tensor::of(std::vector<std::uint8_t>(17))});
   give(tensors);
-  loaded = llava::load(folder_);
+  loaded = multimodal::load(folder_);
   ASSERT_TRUE(loaded.ok()) << loaded.err().text();
 }
 
@@ -195,12 +195,12 @@ TEST_F(checkpoint_folder, writing_into_a_model_leaves_its_file_alone) {
     return std::string(std::istreambuf_iterator<char>(in), {});
   };
   const std::string before = bytes();
-  const llava model = llava::load(folder_).value();
-  const llava other = llava::load(folder_).value();
+  const multimodal model = multimodal::load(folder_).value();
+  const multimodal other = multimodal::load(folder_).value();
   for (const auto& item : model.weights().all()) at::Tensor(item.second).fill_(3);
   EXPECT_EQ(bytes(), before);
   EXPECT_NE(model.base_hash(), other.base_hash());
-  EXPECT_EQ(other.base_hash(), llava::load(fixture("llama")).value().base_hash());
+  EXPECT_EQ(other.base_hash(), multimodal::load(fixture("llama")).value().base_hash());
 }
 
 std::size_t resident_bytes() {
@@ -245,7 +245,7 @@ TEST_F(checkpoint_folder, fourteen_gigabytes_are_opened_without_being_read) {
   const auto files = checkpoint::open(folder_);
   ASSERT_TRUE(files.ok()) << files.err().text();
   EXPECT_TRUE(fit_checkpoint(*config, *files).ok());
-  const auto loaded = llava::load(folder_);
+  const auto loaded = multimodal::load(folder_);
   ASSERT_TRUE(loaded.ok()) << loaded.err().text();
   EXPECT_EQ(loaded->text_decoder().embed(at::full({1}, words - 1, at::kLong)).sum().item<double>(), 0);
   EXPECT_LT(resident_bytes(), before + (std::size_t{64} << 20));

@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "tests/support/largest_difference.hpp"
 
 namespace freshet::model {
@@ -30,13 +30,13 @@ text_config small() {
 }
 
 /// A decoder alone with the same weights whatever its rope.
-llava with(const text_config& t) {
+multimodal with(const text_config& t) {
   model_config c;
   c.text = t;
-  return llava::random(c, 3);
+  return multimodal::random(c, 3);
 }
 
-at::Tensor states(const llava& m, std::int64_t length, std::int64_t stretch = 1) {
+at::Tensor states(const multimodal& m, std::int64_t length, std::int64_t stretch = 1) {
   const at::Tensor ids = at::arange(length, at::kLong).remainder(m.config().text.vocab_size).unsqueeze(0);
   return read_sequence(m.text_decoder(), {m.text_decoder().embed(ids), at::arange(length, at::kLong).unsqueeze(0) * stretch,
                                           at::ones({1, length}, at::kBool), {}});
@@ -93,7 +93,7 @@ TEST(rope, llama3_keeps_short_waves_and_stretches_long_ones) {
 TEST(rope, three_equal_positions_are_one) {
   text_config grid = small();
   grid.rope.mrope_section = {1, 2, 1};
-  const llava m = with(grid);
+  const multimodal m = with(grid);
   const at::Tensor ids = at::arange(10, at::kLong).unsqueeze(0);
   const at::Tensor one = at::arange(10, at::kLong).unsqueeze(0);
   const at::Tensor valid = at::ones({1, 10}, at::kBool);
@@ -112,7 +112,7 @@ TEST(rope, three_equal_positions_are_one) {
 TEST(decoder, biases_are_read_where_the_configuration_says_so) {
   text_config biased = small();
   biased.qkv_bias = biased.output_bias = biased.mlp_bias = true;
-  const llava m = with(biased);
+  const multimodal m = with(biased);
   const at::Tensor before = states(m, 6).clone();
   EXPECT_LT(largest_difference(before, states(with(small()), 6)), 1e-6);  // fresh biases are zero
   for (const char* name : {"self_attn.q_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj",

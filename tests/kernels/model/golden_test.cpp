@@ -154,7 +154,7 @@ TEST_P(golden, adapters_change_nothing_at_first_and_copies_are_independent) {
   spec.targets = {"q_proj", "v_proj", "qkv", "fc1", "proj", "linear_1"};
   ASSERT_TRUE(g_->net.attach(spec).ok());
   EXPECT_EQ(largest_difference(g_->logits("single"), before), 0);
-  const llava copy = g_->net.clone();
+  const multimodal copy = g_->net.clone();
   for (const auto& [name, value] : g_->net.weights().all()) {
     if (name.find("lora_B") != std::string::npos) at::Tensor(value).fill_(0.05);
   }
@@ -170,7 +170,7 @@ TEST_P(golden, students_on_the_same_base_share_what_no_update_changes) {
   spec.targets = {"q_proj", "v_proj", "qkv", "fc1", "proj", "linear_1"};
   ASSERT_TRUE(g_->net.attach(spec).ok());
   const at::Tensor before = g_->logits("single");
-  const llava copy = g_->net.on_the_same_base();
+  const multimodal copy = g_->net.on_the_same_base();
   const trainable_set own = trainable_set::of(copy.weights());
   std::set<std::string> changes;
   for (const auto& t : own.tensors()) changes.insert(t.name);
@@ -190,11 +190,11 @@ TEST_P(golden, students_on_the_same_base_share_what_no_update_changes) {
 
 TEST_P(golden, fresh_weights_survive_a_file) {
   const at::NoGradGuard no_grad;
-  const llava fresh = llava::random(g_->net.config(), 4);
+  const multimodal fresh = multimodal::random(g_->net.config(), 4);
   const test::temporary_folder made;
   const auto& folder = made.path();
   ASSERT_TRUE(fresh.save(folder).ok());
-  const auto again = llava::load(folder);
+  const auto again = multimodal::load(folder);
   ASSERT_TRUE(again.ok()) << again.err().text();
   EXPECT_EQ(again->base_hash(), fresh.base_hash());
   const auto read = read_prompt(*again, g_->prompt("single"));
@@ -216,7 +216,7 @@ TEST_P(golden, saving_writes_what_was_read) {
     ASSERT_NE(after.find(entry.name), nullptr) << entry.name;
     EXPECT_EQ(after.get(entry.name).value(), before.get(entry.name).value()) << entry.name;
   }
-  const auto again = llava::load(folder);
+  const auto again = multimodal::load(folder);
   ASSERT_TRUE(again.ok()) << again.err().text();
   EXPECT_EQ(again->config(), g_->net.config());
   EXPECT_EQ(again->config().end_tokens(), g_->net.config().end_tokens());

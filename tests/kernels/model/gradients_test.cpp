@@ -12,7 +12,7 @@
 #include <limits>
 
 #include "kernels/model/layers.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 namespace freshet::model {
 namespace {
@@ -239,7 +239,7 @@ struct lesson {
   text_blocks text;
   at::Tensor labels;
 
-  [[nodiscard]] at::Tensor loss(const llava& m) const {
+  [[nodiscard]] at::Tensor loss(const multimodal& m) const {
     const at::Tensor logits = m.logits(m.text_hidden(m.visual_tokens(visual), visual.valid, text));
     return at::cross_entropy_loss(logits.reshape({-1, logits.size(2)}), labels.flatten());
   }
@@ -267,7 +267,7 @@ lesson draw_lesson(std::int64_t pictures, std::int64_t kept, bool ragged) {
   return l;
 }
 
-tensors all_gradients(const llava& m, const lesson& l) {
+tensors all_gradients(const multimodal& m, const lesson& l) {
   for (const auto& item : m.weights().all()) item.second.set_requires_grad(true).mutable_grad().reset();
   torch::autograd::backward({l.loss(m)}, {});
   tensors out;
@@ -276,8 +276,8 @@ tensors all_gradients(const llava& m, const lesson& l) {
 }
 
 /// The same model in f64: layers hold handles to these tensors, so they follow.
-llava in_double(const llava& m) {
-  llava copy = m.clone();
+multimodal in_double(const multimodal& m) {
+  multimodal copy = m.clone();
   for (const auto& item : copy.weights().all()) item.second.set_data(item.second.to(at::kDouble));
   return copy;
 }
@@ -285,10 +285,10 @@ llava in_double(const llava& m) {
 TEST_F(gradients, whole_model_agrees_with_double_and_with_differences) {
   at::manual_seed(8);
   for (const bool all_tokens : {true, false}) {
-    const llava m = llava::random(student_config(all_tokens ? activation::gelu_tanh : activation::gelu), 4);
+    const multimodal m = multimodal::random(student_config(all_tokens ? activation::gelu_tanh : activation::gelu), 4);
     const lesson l = draw_lesson(12, all_tokens ? 36 : 13, !all_tokens);
     const tensors rough = all_gradients(m, l);
-    const llava exact_model = in_double(m);
+    const multimodal exact_model = in_double(m);
     lesson exact_lesson = l;
     exact_lesson.visual.patches = l.visual.patches.to(at::kDouble);
     const tensors exact = all_gradients(exact_model, exact_lesson);
@@ -331,7 +331,7 @@ TEST_F(gradients, whole_model_agrees_with_double_and_with_differences) {
 
 TEST_F(gradients, repeated_calls_are_equal) {
   at::manual_seed(9);
-  const llava m = llava::random(student_config(activation::gelu), 4);
+  const multimodal m = multimodal::random(student_config(activation::gelu), 4);
   const lesson full = draw_lesson(32, 36, false);
   const lesson part = draw_lesson(24, 9, true);
   const tensors first = all_gradients(m, full);

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/model/line.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "tests/support/golden_model.hpp"
 
 namespace freshet::model {
@@ -23,7 +23,7 @@ class inspected : public ::testing::TestWithParam<const char*> {};
 TEST_P(inspected, is_what_is_loaded) {
   const auto found = inspect_model(folder_of(GetParam()), adapters());
   ASSERT_TRUE(found.ok()) << found.err().text();
-  llava net = llava::load(folder_of(GetParam())).value();
+  multimodal net = multimodal::load(folder_of(GetParam())).value();
   EXPECT_EQ(found->values, net.weights().count_values());
   EXPECT_EQ(found->dtypes, std::vector<std::string>{"F32"});
   std::int64_t sum = 0;

@@ -47,20 +47,20 @@ lora_spec spec_of_line() {
 }
 
 content_hash line(std::uint64_t seed, const lora_spec& spec) {
-  llava m = llava::random(config_of_line(), seed);
+  multimodal m = multimodal::random(config_of_line(), seed);
   EXPECT_TRUE(m.attach(spec).ok());
   return line_of(m, spec);
 }
 
 TEST(line, same_model_and_spec_give_the_same_line) {
   EXPECT_EQ(line(1, spec_of_line()), line(1, spec_of_line()));
-  llava m = llava::random(config_of_line(), 1);
+  multimodal m = multimodal::random(config_of_line(), 1);
   ASSERT_TRUE(m.attach(spec_of_line()).ok());
   EXPECT_EQ(line_of(m.clone(), spec_of_line()), line(1, spec_of_line()));
 }
 
 TEST(line, adapter_values_are_not_part_of_it) {
-  llava m = llava::random(config_of_line(), 1);
+  multimodal m = multimodal::random(config_of_line(), 1);
   ASSERT_TRUE(m.attach(spec_of_line()).ok());
   for (const auto& [name, value] : m.weights().all()) {
     if (name.find("lora_B") != std::string::npos) at::Tensor(value).fill_(0.5);

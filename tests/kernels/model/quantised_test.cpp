@@ -13,7 +13,7 @@
 
 #include "kernels/model/layers.hpp"
 #include "kernels/model/line.hpp"
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/quantise_model.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/tensor_bridge.hpp"
@@ -43,7 +43,7 @@ bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   return x.sizes() == y.sizes() && std::memcmp(x.data_ptr(), y.data_ptr(), static_cast<std::size_t>(x.nbytes())) == 0;
 }
 
-model_config small_config(bool tied) {
+model_config groups_fit_config(bool tied) {
   model_config c;
   c.vision.emplace();
   c.vision->kind = vision_kind::siglip;
@@ -98,13 +98,13 @@ question some_questions(std::int64_t n) {
   return q;
 }
 
-at::Tensor logits_of(const llava& m, const question& q) {
+at::Tensor logits_of(const multimodal& m, const question& q) {
   return m.logits(m.text_hidden(m.visual_tokens(q.visual), {}, q.text));
 }
 
-llava made(const llava& dense, const quantisation_config& format, rounding method, int head_bits = 8) {
+multimodal made(const multimodal& dense, const quantisation_config& format, rounding method, int head_bits = 8) {
   const question q = some_questions(24);
-  auto out = quantise_model(dense, {format, method, head_bits}, [&](const llava& m) { (void)logits_of(m, q); },
+  auto out = quantise_model(dense, {format, method, head_bits}, [&](const multimodal& m) { (void)logits_of(m, q); },
                             [](const std::string&, double) {});
   EXPECT_TRUE(out.ok()) << out.err().text();
   return std::move(out).value();
@@ -190,7 +190,7 @@ TEST_P(quantised, gradients_of_what_is_trained_are_finite_differences) {
 
 TEST_P(quantised, whole_model_falls_along_its_gradient) {
   // Here rounding lies between what is trained and the loss: differences carry its noise, over a long step less.
-  llava m = made(llava::random(small_config(true), 4), format(), rounding::nearest);
+  multimodal m = made(multimodal::random(groups_fit_config(true), 4), format(), rounding::nearest);
   ASSERT_TRUE(m.attach(small_lora()).ok());
   const question q = some_questions(16);
   const trainable_set trained = trainable_set::of(m.weights());
@@ -227,10 +227,10 @@ TEST_P(quantised, whole_model_falls_along_its_gradient) {
 TEST_P(quantised, files_give_back_the_same_model) {
   const test::temporary_folder folder;
   for (const bool tied : {false, true}) {
-    const llava dense = llava::random(small_config(tied), 7);
-    const llava m = made(dense, format(), rounding::searched);
+    const multimodal dense = multimodal::random(groups_fit_config(tied), 7);
+    const multimodal m = made(dense, format(), rounding::searched);
     ASSERT_TRUE(m.save(folder.path()).ok());
-    auto loaded = llava::load(folder.path());
+    auto loaded = multimodal::load(folder.path());
     ASSERT_TRUE(loaded.ok()) << loaded.err().text();
     EXPECT_EQ(loaded->base_hash(), m.base_hash());
     EXPECT_NE(loaded->base_hash(), dense.base_hash());
@@ -255,16 +255,16 @@ TEST_P(quantised, files_give_back_the_same_model) {
 TEST(quantised_rows, that_no_group_divides_keep_8_bits) {
   at::set_num_threads(1);
   const at::NoGradGuard no_grad;
-  model_config config = small_config(true);
+  model_config config = groups_fit_config(true);
   config.vision->intermediate_size = 80;
-  const llava dense = llava::random(config, 7);
-  const llava m = made(dense, {4, 32}, rounding::gptq);
+  const multimodal dense = multimodal::random(config, 7);
+  const multimodal m = made(dense, {4, 32}, rounding::gptq);
   const std::string block = "vision_tower.vision_model.encoder.layers.1.mlp.";
   EXPECT_EQ(m.weights().quantised(block + "fc2").shape.bits, 8);
   EXPECT_EQ(m.weights().quantised(block + "fc1").shape.bits, 4);
   const test::temporary_folder folder;
   ASSERT_TRUE(m.save(folder.path()).ok());
-  const auto loaded = llava::load(folder.path());
+  const auto loaded = multimodal::load(folder.path());
   ASSERT_TRUE(loaded.ok()) << loaded.err().text();
   const question q = some_questions(3);
   EXPECT_TRUE(same_bits(logits_of(*loaded, q), logits_of(m, q)));
@@ -273,9 +273,9 @@ TEST(quantised_rows, that_no_group_divides_keep_8_bits) {
 }
 
 TEST_P(quantised, trains_what_the_dense_model_trains_on_a_line_of_its_own) {
-  llava dense = llava::random(small_config(false), 8);
-  llava m = made(dense, format(), rounding::nearest);
-  llava other = made(llava::random(small_config(false), 9), format(), rounding::nearest);
+  multimodal dense = multimodal::random(groups_fit_config(false), 8);
+  multimodal m = made(dense, format(), rounding::nearest);
+  multimodal other = made(multimodal::random(groups_fit_config(false), 9), format(), rounding::nearest);
   ASSERT_TRUE(dense.attach(small_lora()).ok());
   ASSERT_TRUE(m.attach(small_lora()).ok());
   ASSERT_TRUE(other.attach(small_lora()).ok());
@@ -289,17 +289,17 @@ TEST_P(quantised, trains_what_the_dense_model_trains_on_a_line_of_its_own) {
   EXPECT_NE(line_of(m, small_lora()), line_of(dense, small_lora()));
   EXPECT_NE(line_of(m, small_lora()), line_of(other, small_lora()));
   // A copy trains alone and shares what is frozen.
-  const llava copy = m.clone();
+  const multimodal copy = m.clone();
   EXPECT_EQ(line_of(copy, small_lora()), line_of(m, small_lora()));
   const std::string block = "language_model.model.layers.0.";
-  const auto place = [&](const llava& of, const char* name) { return of.weights().at(block + name).data_ptr(); };
+  const auto place = [&](const multimodal& of, const char* name) { return of.weights().at(block + name).data_ptr(); };
   EXPECT_EQ(place(copy, "mlp.up_proj.qweight"), place(m, "mlp.up_proj.qweight"));
   EXPECT_NE(place(copy, "input_layernorm.weight"), place(m, "input_layernorm.weight"));
 }
 
 TEST_P(quantised, calibration_brings_logits_nearer) {
   const at::NoGradGuard no_grad;
-  const llava dense = llava::random(small_config(false), 10);
+  const multimodal dense = multimodal::random(groups_fit_config(false), 10);
   const question q = some_questions(24);
   const at::Tensor want = logits_of(dense, q);
   const auto off = [&](rounding method) {
@@ -316,7 +316,7 @@ INSTANTIATE_TEST_SUITE_P(bits, quantised, ::testing::Values(8, 4));
 class refused : public ::testing::Test {
  protected:
   void SetUp() override {
-    const llava m = made(llava::random(small_config(false), 11), {4, 32}, rounding::nearest);
+    const multimodal m = made(multimodal::random(groups_fit_config(false), 11), {4, 32}, rounding::nearest);
     ASSERT_TRUE(m.save(folder_.path()).ok());
   }
   /// Rewrites the tensors as `change` says.
@@ -331,7 +331,7 @@ class refused : public ::testing::Test {
     }
   }
   void expect(errc code, const std::string& what) {
-    const auto loaded = llava::load(folder_.path());
+    const auto loaded = multimodal::load(folder_.path());
     ASSERT_FALSE(loaded.ok());
     EXPECT_EQ(loaded.err().code, code) << loaded.err().text();
     EXPECT_NE(loaded.err().context.find(what), std::string::npos) << loaded.err().text();
@@ -410,7 +410,7 @@ TEST_F(refused, bits_methods_and_groups_that_do_not_exist) {
 
 TEST_F(refused, a_file_that_ends_too_early) {
   std::filesystem::resize_file(file_path(), std::filesystem::file_size(file_path()) - 100);
-  const auto loaded = llava::load(folder_.path());
+  const auto loaded = multimodal::load(folder_.path());
   ASSERT_FALSE(loaded.ok());
   EXPECT_NE(loaded.err().context.find("model.safetensors"), std::string::npos) << loaded.err().text();
 }
@@ -421,9 +421,9 @@ TEST_F(refused, a_configuration_that_does_not_speak_of_it) {
 }
 
 TEST_F(refused, groups_that_do_not_divide_a_layer_are_all_named) {
-  const auto none = [](const llava&) {};
+  const auto none = [](const multimodal&) {};
   const auto quiet = [](const std::string&, double) {};
-  const auto dense = llava::random(small_config(false), 12);
+  const auto dense = multimodal::random(groups_fit_config(false), 12);
   const auto big = quantise_model(dense, {{4, 64}, rounding::nearest, 8}, none, quiet);
   ASSERT_FALSE(big.ok());
   EXPECT_EQ(big.err().code, errc::invalid_argument);

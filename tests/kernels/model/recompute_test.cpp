@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 #include "kernels/model/quantise_model.hpp"
 #include "kernels/model/trainable_set.hpp"
 #include "tests/support/golden_model.hpp"
@@ -77,7 +77,7 @@ TEST(recomputed, is_the_stretch_itself_where_no_gradient_is_wanted) {
   EXPECT_EQ(calls, 2);
 }
 
-std::vector<trainable_tensor> trained_of(const llava& m) { return trainable_set::of(m.weights()).tensors(); }
+std::vector<trainable_tensor> trained_of(const multimodal& m) { return trainable_set::of(m.weights()).tensors(); }
 
 /// Loss and gradients of all that learns, adapters with something in them included.
 std::vector<at::Tensor> lesson(const test::golden_model& g, const std::string& name) {
@@ -141,7 +141,7 @@ TEST(recomputed_model, takes_the_memory_of_a_layer) {
   model_config c = test::golden_model("llava_siglip_qwen2").net.config();
   c.vision->num_hidden_layers = 12;
   c.text.num_hidden_layers = 12;
-  llava m = llava::random(c, 1);
+  multimodal m = multimodal::random(c, 1);
   ASSERT_TRUE(m.attach({4, 8, {"q_proj", "v_proj", "fc1"}, 1}).ok());
   for (const auto& t : trained_of(m)) t.value.set_requires_grad(true);
   visual_input cells;

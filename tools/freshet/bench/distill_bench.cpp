@@ -293,7 +293,7 @@ class bare_loop {
 
  private:
   config::distiller_settings settings_;
-  model::llava student_;
+  model::multimodal student_;
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> start_;
   std::unique_ptr<torch::optim::AdamW> optimiser_;

@@ -67,7 +67,7 @@ TEST_P(peft, merged_into_a_model_of_its_own) {
   ASSERT_TRUE(done.ok()) << done.err().text();
   EXPECT_EQ(done->layers, g_->set.find("golden")->matrices.size() / 2);
   EXPECT_EQ(done->norms_and_biases, 0U);
-  g_->base.net = llava::load(merged).value();
+  g_->base.net = multimodal::load(merged).value();
   const at::NoGradGuard no_grad;
   EXPECT_LT(largest_difference(g_->base.logits("single"), g_->wanted("single.logits_merged")), 5e-5);
   for (const auto& entry : fs::directory_iterator(base)) EXPECT_TRUE(fs::exists(merged / entry.path().filename())) << entry.path();
@@ -79,7 +79,7 @@ TEST_P(peft, merged_into_a_model_of_its_own) {
   const auto again = merge_adapter(base, out_ / "trained", out_ / "both");
   ASSERT_TRUE(again.ok()) << again.err().text();
   EXPECT_EQ(again->norms_and_biases, adapter->norms_and_biases.size());
-  EXPECT_TRUE(at::equal(llava::load(out_ / "both")->weights().at(adapter->norms_and_biases.front().first), norm));
+  EXPECT_TRUE(at::equal(multimodal::load(out_ / "both")->weights().at(adapter->norms_and_biases.front().first), norm));
 
   EXPECT_EQ(merge_adapter(base, g_->folder, base).err().code, errc::invalid_argument) << "the base itself is not written over";
   EXPECT_FALSE(merge_adapter(base, out_ / "nothing", out_ / "none").ok());

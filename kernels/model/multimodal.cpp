@@ -1,4 +1,4 @@
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 #include <ATen/ATen.h>
 
@@ -82,11 +82,11 @@ at::Tensor read_sequence(const decoder& by, const sequence& s, std::vector<at::T
   return by.hidden(s.embeds, s.positions, additive_mask(causal(s.valid)).unsqueeze(1), nullptr, nullptr, states);
 }
 
-llava::llava(model_config config) : config_(std::move(config)), spelling_(key_spelling::standard(config_)) {
+multimodal::multimodal(model_config config) : config_(std::move(config)), spelling_(key_spelling::standard(config_)) {
   if (config_.text.bos_token_id) prefix_.push_back(*config_.text.bos_token_id);
 }
 
-void llava::bind() {
+void multimodal::bind() {
   if (config_.vision) {
     const vision_config& v = *config_.vision;
     if (v.kind == vision_kind::qwen2_vl) {
@@ -100,18 +100,18 @@ void llava::bind() {
   recompute_layers(recomputes_);
 }
 
-void llava::recompute_layers(bool on) {
+void multimodal::recompute_layers(bool on) {
   recomputes_ = on;
   tower_.recompute_layers(on);
   grid_tower_.recompute_layers(on);
   decoder_.recompute_layers(on);
 }
 
-result<llava> llava::load(const std::filesystem::path& folder) {
+result<multimodal> multimodal::load(const std::filesystem::path& folder) {
   FRESHET_TRY_ASSIGN(model_config config, load_model_config(folder));
   FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder, "model", mapping::copy_on_write));
   FRESHET_TRY_ASSIGN(checkpoint_fit fit, fit_checkpoint(config, files));
-  llava m(std::move(config));
+  multimodal m(std::move(config));
   for (const auto& item : fit.expected) {
     if (fit.quantised.count(item.first) != 0) {
       FRESHET_TRY(take_quantised(files, fit.spelling, item.first, item.second, *m.config_.quantisation, m.weights_));
@@ -129,8 +129,8 @@ result<llava> llava::load(const std::filesystem::path& folder) {
   return m;
 }
 
-llava llava::random(const model_config& config, std::uint64_t seed) {
-  llava m(config);
+multimodal multimodal::random(const model_config& config, std::uint64_t seed) {
+  multimodal m(config);
   const rng base(seed);
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config.text.num_hidden_layers));
   for (const auto& [name, shape] : expected_parameters(config)) {
@@ -159,7 +159,7 @@ llava llava::random(const model_config& config, std::uint64_t seed) {
   return m;
 }
 
-std::vector<std::pair<std::string, host_tensor>> llava::base_tensors() const {
+std::vector<std::pair<std::string, host_tensor>> multimodal::base_tensors() const {
   std::vector<std::pair<std::string, host_tensor>> out;
   const auto add = [&](const std::string& name) { out.emplace_back(name, to_host(weights_.at(name))); };
   for (const auto& item : expected_parameters(config_)) {
@@ -174,7 +174,7 @@ std::vector<std::pair<std::string, host_tensor>> llava::base_tensors() const {
   return out;
 }
 
-result<void> llava::save(const std::filesystem::path& folder) const {
+result<void> multimodal::save(const std::filesystem::path& folder) const {
   FRESHET_TRY(save_model_config(config_, folder));
   std::vector<named_tensor> tensors;
   for (const auto& [name, tensor] : base_tensors()) tensors.push_back({spelling_.in_file(name), tensor});
@@ -184,29 +184,29 @@ result<void> llava::save(const std::filesystem::path& folder) const {
   return write_safetensors(folder / "model.safetensors", tensors, about);
 }
 
-std::uint64_t llava::base_hash() const {
+std::uint64_t multimodal::base_hash() const {
   base_hasher hash;
   for (const auto& [name, tensor] : base_tensors()) hash.add(name, tensor.shape(), tensor);
   return hash.digest();
 }
 
-result<void> llava::attach(const lora_spec& spec) {
+result<void> multimodal::attach(const lora_spec& spec) {
   FRESHET_TRY_ASSIGN([[maybe_unused]] const std::int64_t layers, add_lora(weights_, spec));
   lora_scale_ = spec.scale();
   bind();
   return {};
 }
 
-void llava::exchange(const std::vector<std::pair<std::string, at::Tensor>>& taken, const std::vector<std::string>& gone,
-                     double lora_scale) {
+void multimodal::exchange(const std::vector<std::pair<std::string, at::Tensor>>& taken, const std::vector<std::string>& gone,
+                          double lora_scale) {
   for (const std::string& name : gone) weights_.erase(name);
   for (const auto& [name, value] : taken) weights_.set(name, value);
   lora_scale_ = lora_scale;
   bind();
 }
 
-llava llava::without_weights() const {
-  llava m(config_);
+multimodal multimodal::without_weights() const {
+  multimodal m(config_);
   m.spelling_ = spelling_;
   m.carried_ = carried_;
   m.prefix_ = prefix_;
@@ -214,9 +214,9 @@ llava llava::without_weights() const {
   return m;
 }
 
-llava llava::with_quantised(const std::map<std::string, quantised_weight>& layers,
-                            const quantisation_config& config) const {
-  llava m = without_weights();
+multimodal multimodal::with_quantised(const std::map<std::string, quantised_weight>& layers,
+                                      const quantisation_config& config) const {
+  multimodal m = without_weights();
   m.config_.quantisation = config;
   for (const auto& [name, value] : weights_.all()) {
     const auto found = layers.find(name.substr(0, name.rfind('.')));
@@ -230,8 +230,8 @@ llava llava::with_quantised(const std::map<std::string, quantised_weight>& layer
   return m;
 }
 
-llava llava::with_float_matrices() const {
-  llava m = without_weights();
+multimodal multimodal::with_float_matrices() const {
+  multimodal m = without_weights();
   m.config_.quantisation.reset();
   for (const auto& [name, value] : weights_.all()) {
     const std::string layer = name.substr(0, name.rfind('.'));
@@ -246,16 +246,16 @@ llava llava::with_float_matrices() const {
   return m;
 }
 
-llava llava::clone() const {
-  llava copy = without_weights();
+multimodal multimodal::clone() const {
+  multimodal copy = without_weights();
   copy.weights_ = weights_.clone();
   copy.lora_scale_ = lora_scale_;
   copy.bind();
   return copy;
 }
 
-llava llava::on_the_same_base() const {
-  llava copy = without_weights();
+multimodal multimodal::on_the_same_base() const {
+  multimodal copy = without_weights();
   copy.weights_ = weights_;
   const trainable_set own = trainable_set::of(weights_);
   for (const trainable_tensor& t : own.tensors()) copy.weights_.set(t.name, t.value.detach().clone());
@@ -264,14 +264,14 @@ llava llava::on_the_same_base() const {
   return copy;
 }
 
-void llava::set_prefix(std::vector<std::int32_t> ids) {
+void multimodal::set_prefix(std::vector<std::int32_t> ids) {
   for (const std::int32_t id : ids) {
     FRESHET_ENSURE(id >= 0 && id < config_.text.vocab_size, "set_prefix: no such token");
   }
   prefix_ = std::move(ids);
 }
 
-result<void> llava::take_frame(const tokenizer& words) {
+result<void> multimodal::take_frame(const tokenizer& words) {
   const auto known = [&](std::int32_t id) { return id >= 0 && id < config_.text.vocab_size; };
   const auto unknown = [&](std::int32_t id) {
     return error{errc::unsupported, "the chat template has token " + std::to_string(id) + ", the model " +
@@ -292,9 +292,9 @@ result<void> llava::take_frame(const tokenizer& words) {
   return {};
 }
 
-at::Tensor llava::no_picture(std::int64_t rows) const { return at::zeros({rows, 0, config_.text.hidden_size}); }
+at::Tensor multimodal::no_picture(std::int64_t rows) const { return at::zeros({rows, 0, config_.text.hidden_size}); }
 
-at::Tensor llava::visual_tokens(const visual_input& cells) const {
+at::Tensor multimodal::visual_tokens(const visual_input& cells) const {
   FRESHET_ENSURE(config_.vision.has_value(), "visual_tokens: a decoder alone sees no pictures");
   const vision_config& v = *config_.vision;
   if (v.kind == vision_kind::qwen2_vl) {
@@ -319,7 +319,7 @@ at::Tensor llava::visual_tokens(const visual_input& cells) const {
   return connector_(x);
 }
 
-sequence llava::before_text(const at::Tensor& visual, const at::Tensor& valid, const at::Tensor& cells) const {
+sequence multimodal::before_text(const at::Tensor& visual, const at::Tensor& valid, const at::Tensor& cells) const {
   const std::int64_t n = visual.size(0);
   const std::int64_t k = visual.size(1);
   const auto p = static_cast<std::int64_t>(prefix_.size());
@@ -347,8 +347,8 @@ sequence llava::before_text(const at::Tensor& visual, const at::Tensor& valid, c
   return out;
 }
 
-at::Tensor llava::text_hidden(const at::Tensor& visual, const at::Tensor& valid, const text_blocks& text,
-                              const at::Tensor& cells) const {
+at::Tensor multimodal::text_hidden(const at::Tensor& visual, const at::Tensor& valid, const text_blocks& text,
+                                   const at::Tensor& cells) const {
   const sequence before = before_text(visual, valid, cells);
   const std::int64_t n = visual.size(0);
   const std::int64_t p = before.embeds.size(1);

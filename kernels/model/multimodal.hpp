@@ -50,13 +50,13 @@ struct sequence {
 /// decoder::hidden gives them.
 [[nodiscard]] at::Tensor read_sequence(const decoder& by, const sequence& s, std::vector<at::Tensor>* states = nullptr);
 
-class llava {
+class multimodal {
  public:
   /// Reads config.json and the safetensors of `folder`; lists all missing, unexpected and misshapen tensors in
   /// one error. f32 tensors stay in the file, mapped, until something is written into them.
-  static result<llava> load(const std::filesystem::path& folder);
+  static result<multimodal> load(const std::filesystem::path& folder);
   /// Fresh random weights (for pretraining and tests).
-  static llava random(const model_config& config, std::uint64_t seed);
+  static multimodal random(const model_config& config, std::uint64_t seed);
   /// Writes config.json and model.safetensors, without adapter, under the names that were read.
   result<void> save(const std::filesystem::path& folder) const;
 
@@ -73,16 +73,16 @@ class llava {
   void exchange(const std::vector<std::pair<std::string, at::Tensor>>& taken, const std::vector<std::string>& gone,
                 double lora_scale);
   /// The same model with the matrices of these layers quantised; all else is shared with this one. Before attach().
-  [[nodiscard]] llava with_quantised(const std::map<std::string, quantised_weight>& layers,
-                                     const quantisation_config& config) const;
+  [[nodiscard]] multimodal with_quantised(const std::map<std::string, quantised_weight>& layers,
+                                          const quantisation_config& config) const;
   /// The weights that the quantised matrices stand for, as floats: tells the error of rounded weights from that
   /// of rounded activations. Before attach().
-  [[nodiscard]] llava with_float_matrices() const;
+  [[nodiscard]] multimodal with_float_matrices() const;
   /// An independent copy, adapter included.
-  [[nodiscard]] llava clone() const;
+  [[nodiscard]] multimodal clone() const;
   /// A copy that owns what an update may change (trainable_set) and shares the frozen base with this one: for who
   /// writes nothing else. A base of gigabytes is held once, however many students stand on it.
-  [[nodiscard]] llava on_the_same_base() const;
+  [[nodiscard]] multimodal on_the_same_base() const;
 
   /// Whether the way back of a step computes each layer of tower and decoder once more instead of keeping what it needs
   /// of it (recompute.hpp): less memory, more time, the same bits.
@@ -119,10 +119,10 @@ class llava {
   [[nodiscard]] const decoder& text_decoder() const { return decoder_; }
 
  private:
-  explicit llava(model_config config);
+  explicit multimodal(model_config config);
   void bind();
   /// The same model but for its weights and adapters: bind() once it has some.
-  [[nodiscard]] llava without_weights() const;
+  [[nodiscard]] multimodal without_weights() const;
   /// In the order of expected_parameters, under the program's names; a quantised matrix is two tensors.
   [[nodiscard]] std::vector<std::pair<std::string, host_tensor>> base_tensors() const;
   model_config config_;

@@ -1,6 +1,6 @@
 // Against itself where two ways must agree: packed questions with single ones, cached generation with whole
 // passes. The numbers of the reference implementation: golden_test.cpp.
-#include "kernels/model/llava.hpp"
+#include "kernels/model/multimodal.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -58,10 +58,10 @@ text_blocks one_block(std::vector<std::int32_t> ids) {
   return pack_blocks(blocks);
 }
 
-TEST(llava, packed_questions_equal_single_ones) {
+TEST(multimodal, packed_questions_equal_single_ones) {
   const at::NoGradGuard no_grad;
   at::manual_seed(3);
-  const llava m = llava::random(small_config(true), 5);
+  const multimodal m = multimodal::random(small_config(true), 5);
   const at::Tensor visual = m.visual_tokens(random_pictures(2));
   const std::vector<std::vector<std::vector<std::int32_t>>> blocks{{{5, 6, 7}, {8, 9}}, {{10, 11, 12, 13}}};
   const at::Tensor packed = m.text_hidden(visual, {}, pack_blocks(blocks));
@@ -71,11 +71,11 @@ TEST(llava, packed_questions_equal_single_ones) {
   EXPECT_LT(largest_difference(packed.narrow(0, 1, 1).narrow(1, 0, 4), other), 1e-5);
 }
 
-TEST(llava, padded_visual_tokens_change_nothing) {
+TEST(multimodal, padded_visual_tokens_change_nothing) {
   const at::NoGradGuard no_grad;
   at::manual_seed(4);
   for (const bool stem : {false, true}) {
-    const llava m = llava::random(small_config(stem), 5);
+    const multimodal m = multimodal::random(small_config(stem), 5);
     visual_input exact;
     exact.patches = at::randn({1, 5, 48});
     exact.positions = at::tensor(std::vector<std::int64_t>{0, 3, 7, 8, 15}, at::kLong).unsqueeze(0);
@@ -93,7 +93,7 @@ TEST(llava, padded_visual_tokens_change_nothing) {
 TEST(generate, cached_greedy_equals_whole_passes) {
   const at::NoGradGuard no_grad;
   at::manual_seed(5);
-  const llava m = llava::random(small_config(true), 11);
+  const multimodal m = multimodal::random(small_config(true), 11);
   const at::Tensor visual = m.visual_tokens(random_pictures(3));
   const std::vector<std::vector<std::int32_t>> prompts{{5, 6, 7}, {8}, {9, 10, 11, 12, 13}};
   generation_options options;
@@ -117,7 +117,7 @@ TEST(generate, cached_greedy_equals_whole_passes) {
 TEST(generate, sampling_follows_the_distribution) {
   const at::NoGradGuard no_grad;
   at::manual_seed(6);
-  const llava m = llava::random(small_config(false), 12);
+  const multimodal m = multimodal::random(small_config(false), 12);
   constexpr std::int64_t rows = 2000;
   const at::Tensor visual = m.visual_tokens(random_pictures(1)).expand({rows, 16, 16});
   generation_options options;
@@ -137,7 +137,7 @@ TEST(generate, sampling_follows_the_distribution) {
 TEST(lora, zero_b_changes_nothing_and_write_is_read_back) {
   const at::NoGradGuard no_grad;
   at::manual_seed(7);
-  llava m = llava::random(small_config(true), 13);
+  multimodal m = multimodal::random(small_config(true), 13);
   const auto pictures = random_pictures(2);
   const at::Tensor before = m.visual_tokens(pictures);
   lora_spec spec;
