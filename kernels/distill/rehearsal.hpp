@@ -1,5 +1,5 @@
-// The rehearsal set: a few hundred answered samples of the source domain that pretraining leaves
-// beside the student, so that the distiller can replay what the student must not forget.
+// The rehearsal set: a few hundred answered samples of the source domain that pretraining, or `freshet models rehearsal`,
+// leaves beside the student, so that the distiller can replay what the student must not forget.
 //
 // rehearsal.safetensors: "patches" u8 [N, L, P]; metadata "questions": JSON array of
 // [picture, question, answer]. Of a student that reads text only L = P = 0, and a picture is a number for

@@ -13,7 +13,6 @@ namespace freshet::model {
 namespace {
 
 constexpr std::size_t length_bytes = 8;
-constexpr std::size_t most_header_bytes = 100'000'000;
 constexpr std::size_t base_alignment = 8;  // the widest item
 
 }  // namespace

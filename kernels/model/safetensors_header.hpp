@@ -15,6 +15,9 @@
 
 namespace freshet::model {
 
+/// Neither read nor written beyond that.
+inline constexpr std::size_t most_header_bytes = 100'000'000;
+
 struct safetensors_header {
   std::vector<tensor_entry> tensors;  ///< in the order of the header
   std::map<std::string, std::string> metadata;

@@ -96,6 +96,10 @@ result<layout> lay_out(const std::vector<named_tensor>& tensors, const std::map<
   header += '}';
   const std::size_t alignment = by_lines ? cache_line_bytes : header_alignment;
   header.append((alignment - (prefix_bytes + header.size()) % alignment) % alignment, ' ');
+  if (header.size() > most_header_bytes) {
+    return error{errc::too_large, "a header of " + std::to_string(header.size()) + " bytes; at most " +
+                                      std::to_string(most_header_bytes) + " could be read again"};
+  }
   const auto header_bytes = static_cast<std::uint64_t>(header.size());
   out.prefix.resize(sizeof header_bytes);
   std::memcpy(out.prefix.data(), &header_bytes, sizeof header_bytes);

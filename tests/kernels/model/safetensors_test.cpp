@@ -449,5 +449,13 @@ TEST(checkpoint_fixture, a_published_folder_opens) {
   EXPECT_EQ(lm_head->shape(), (std::vector<std::int64_t>{300, 48}));
 }
 
+TEST(safetensors_test, no_header_is_written_that_could_not_be_read) {
+  constexpr std::size_t limit = 100'000'000;
+  EXPECT_TRUE(encode_safetensors({}, {{"text", std::string(limit / 2, 'x')}}).ok());
+  const auto too_long = encode_safetensors({}, {{"text", std::string(limit, 'x')}});
+  ASSERT_FALSE(too_long.ok());
+  EXPECT_EQ(too_long.err().code, errc::too_large);
+}
+
 }  // namespace
 }  // namespace freshet::model

@@ -43,7 +43,7 @@ void add_models_rehearsal(CLI::App& models, action& chosen) {
   app->footer(rehearsal_lessons);
   app->add_option("MODEL", r->model, "The student's folder")->required();
   app->add_option("--data", r->data, "\"scenes\", a data folder, or a .jsonl file")->required();
-  app->add_option("--phase", r->phase, "The student's own domain; the data's first when not given");
+  app->add_option("--phase", r->phase, "The student's own domain; where the data has one only, \"clean\" or a shift of it");
   app->add_option("--samples", r->pictures, "Pictures; questions where the student reads text only")
       ->capture_default_str()
       ->check(CLI::Range(8, 100'000));
