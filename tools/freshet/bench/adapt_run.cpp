@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <thread>
 #include <variant>
 
@@ -151,22 +152,24 @@ result<void> measure_plain_bytes(adapt_outcome& out, const truth& t) {
   double png = 0;
   double jpeg = 0;
   double text = 0;
-  double n = 0;
+  double questions = 0;
+  double pictures = 0;
   for (std::uint64_t i = 0; i < t.length(); i += step) {
     const auto s = t.of(0).at(i);
     if (!s.ok()) continue;
     text += static_cast<double>(s->question.size());
-    n += 1;
+    questions += 1;
     if (s->picture.empty()) continue;
+    pictures += 1;
     FRESHET_TRY_ASSIGN(const auto as_png, scenes::encode_png(s->picture));
     FRESHET_TRY_ASSIGN(const auto as_jpeg, scenes::encode_jpeg(s->picture, jpeg_quality));
     png += static_cast<double>(as_png.size());
     jpeg += static_cast<double>(as_jpeg.size());
   }
-  if (n > 0) {
-    out.png_bytes_per_sample = png / n;
-    out.jpeg_bytes_per_sample = jpeg / n;
-    out.text_bytes_per_sample = text / n;
+  if (questions > 0) out.text_bytes_per_sample = text / questions;
+  if (pictures > 0) {
+    out.png_bytes_per_sample = png / pictures;
+    out.jpeg_bytes_per_sample = jpeg / pictures;
   }
   return {};
 }
@@ -213,24 +216,30 @@ result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::u
   return out;
 }
 
-result<void> check_policy(const adapt_plan& plan, const policy& p) {
+result<std::string> misfit_of(const adapt_plan& plan, const policy& p) {
   FRESHET_TRY_ASSIGN(const model::model_config student, model::load_model_config(plan.student));
-  if (student.vision) return {};
+  if (student.vision) return std::string();
+  if (plan.data == "scenes") {
+    return error{errc::invalid_argument, plan.student + " reads text only, and \"scenes\" are pictures; --data wants a folder or a .jsonl "
+                                                        "file of questions without \"image\""};
+  }
   topology::load_options loading;
   loading.file = "the topology of policy " + std::string(p.name);
   FRESHET_TRY_ASSIGN(const std::string text, run_topology(plan, p, 1, "check", "none"));
   FRESHET_TRY_ASSIGN(const topology::graph graph, topology::load_graph(text, loading));
+  std::set<std::string> found;   // the devices of a fleet say the same
+  const auto note = [&](const result<void>& fits) {
+    if (!fits.ok()) found.insert(fits.err().context);
+  };
   for (const topology::role_spec& role : graph.roles) {
-    if (const auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) {
-      FRESHET_TRY(actors::check_text_only(*distiller));
-    }
+    if (const auto* distiller = std::get_if<config::distiller_settings>(&role.settings)) note(actors::check_text_only(*distiller));
     const auto* device = std::get_if<config::device_settings>(&role.settings);
     const topology::role_spec* filter = device != nullptr ? topology::filter_of(graph, role) : nullptr;
-    if (filter != nullptr) {
-      FRESHET_TRY(actors::check_text_only(*device, std::get<config::uplink_filter_settings>(filter->settings)));
-    }
+    if (filter != nullptr) note(actors::check_text_only(*device, std::get<config::uplink_filter_settings>(filter->settings)));
   }
-  return {};
+  std::string all;
+  for (const std::string& one : found) all += (all.empty() ? "" : "; ") + one;
+  return all;
 }
 
 result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::uint64_t seed, rt::system& engine,
@@ -317,6 +326,7 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
     for (std::size_t i = 0; i < said.size(); ++i) {
       const auto wanted = answers.of(d).at(i);
       if (!wanted.ok() || !wanted->answer) continue;  // skipped by the device too
+      if (wanted->picture.empty() == student.vision.has_value()) continue;  // likewise: not what the student reads
       scored[d].right.push_back(answers.right(said[i], *wanted->answer));
       scored[d].phase.push_back(answers.of(d).phase_index(i));
     }

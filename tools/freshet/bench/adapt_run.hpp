@@ -64,9 +64,9 @@ struct adapt_outcome {
 result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::uint64_t seed, const std::string& name,
                                  const std::string& state_dir);
 
-/// Whether the policy makes sense for that student: one that reads text only has no visual tokens to compare or score.
-/// The error names each setting that is wrong.
-result<void> check_policy(const adapt_plan& plan, const policy& p);
+/// Why the policy makes no sense for that student: one that reads text only has no visual tokens to compare or score. Each
+/// setting that is wrong; empty = it fits. Errors are of the plan, whatever the policy.
+result<std::string> misfit_of(const adapt_plan& plan, const policy& p);
 
 /// Blocks until the run is over. `watch` gets the share that is done now and then; `stop` ends it early
 /// with errc::cancelled.

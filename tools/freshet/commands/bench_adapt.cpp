@@ -81,23 +81,21 @@ result<std::vector<policy>> policies_of(const adapt_command& command) {
   std::vector<policy> out;
   for (const std::string& name : command.policy_names) {
     FRESHET_TRY_ASSIGN(const policy found, find_policy(name));
-    if (const auto fits = check_policy(command.plan, found); !fits.ok()) {
-      return error{fits.err().code, "policy " + name + ": " + fits.err().context};
-    }
+    FRESHET_TRY_ASSIGN(const std::string misfit, misfit_of(command.plan, found));
+    if (!misfit.empty()) return error{errc::config, "policy " + name + ": " + misfit};
     out.push_back(found);
   }
   if (!out.empty()) return out;
-  error last{errc::config, ""};
+  std::string misfit;
   for (const policy& p : policies()) {
-    const auto fits = check_policy(command.plan, p);
-    if (fits.ok()) {
+    FRESHET_TRY_ASSIGN(misfit, misfit_of(command.plan, p));
+    if (misfit.empty()) {
       out.push_back(p);
-      continue;
+    } else {
+      std::fprintf(stderr, "left out: %.*s (%s)\n", static_cast<int>(p.name.size()), p.name.data(), misfit.c_str());
     }
-    last = fits.err();
-    std::fprintf(stderr, "left out: %.*s (%s)\n", static_cast<int>(p.name.size()), p.name.data(), last.context.c_str());
   }
-  if (out.empty()) return last;
+  if (out.empty()) return error{errc::config, misfit};
   return out;
 }
 
@@ -238,7 +236,7 @@ void add_bench_adapt(CLI::App& bench, action& chosen) {
   }
   app->footer("Every policy runs through the real engine: actors, links, artefacts. Samples are answered before\n"
               "they are learned from; true answers only score.\n\nPolicies:" + names);
-  app->add_option("--data", command->plan.data, "\"scenes\", or a data folder (see the README)")->capture_default_str();
+  app->add_option("--data", command->plan.data, "\"scenes\", a data folder (see the README), or a .jsonl file")->capture_default_str();
   app->add_option("--models", command->models, "Folder with teacher/ and student/, as pretrain writes it");
   app->add_option("--teacher", command->plan.teacher, "Folder of the teacher in Hugging Face layout, instead of DIR/teacher");
   app->add_option("--student", command->plan.student, "Folder of the student, instead of DIR/student: another size, or quantised");
