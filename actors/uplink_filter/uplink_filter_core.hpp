@@ -3,12 +3,11 @@
 //   observation_batch -> checked -> scored -> gate -> token mask -> pending -> packed -> spool -> uts_batch
 //
 // Each device that it serves has its own gate, scores and pending samples. A full batch, the end of
-// a tick (paced) or the flush interval (free-running) packs what is pending, in the format that is
-// smaller; the packed size then corrects the gate's budget. Batches wait in a bounded spool, on the disk
-// when there is one, from which the least uncertain go first; what is shed is counted. A batch is kept until
-// the intake says that its journal has it (outlet.hpp). The end of a tick is always forwarded, with samples
-// or without. A broken observation is counted and
-// skipped, sample by sample where possible.
+// a tick (paced) or the flush interval (free-running) packs what is pending; the packed size then corrects
+// the gate's budget. Batches wait in a bounded spool, on the disk when there is one, from which the least
+// uncertain go first; what is shed is counted. A batch is kept until the intake says that its journal has it
+// (outlet.hpp). The end of a tick is always forwarded, with samples or without. A broken observation is
+// counted and skipped, sample by sample where possible.
 // Until the Gaussians of the Mahalanobis scores are fitted on the device's first samples, such a
 // sample score is a constant and such a token score random.
 // Thread contract: that of role_core.

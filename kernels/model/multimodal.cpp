@@ -135,7 +135,7 @@ multimodal multimodal::random(const model_config& config, std::uint64_t seed) {
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config.text.num_hidden_layers));
   for (const auto& [name, shape] : expected_parameters(config)) {
     const auto items = shape_items(shape);
-    FRESHET_ENSURE(items.ok(), "llava::random: shape overflows");
+    FRESHET_ENSURE(items.ok(), "multimodal::random: shape overflows");
     const auto has = [&, n = name](const char* part) { return n.find(part) != std::string::npos; };
     std::vector<float> values(*items, 0.0F);
     rng draw = base.split(name);
