@@ -21,7 +21,7 @@ constexpr const char* student_suffix = ".safetensors";
 constexpr int recent_pool = 0;
 constexpr int reservoir_pool = 1;
 
-const store::database::migrations forms{
+const store::database::migrations learned_forms{
     "create table head (line integer primary key, file integer not null, previous_file integer not null,"
     "                   oldest integer not null, retired integer not null, seen integer not null,"
     "                   draw0 integer not null, draw1 integer not null, draw2 integer not null, draw3 integer not null,"
@@ -53,12 +53,12 @@ result<std::unique_ptr<distiller_store>> distiller_store::open(const std::filesy
   if (failed) return error{errc::io, folder.string() + ": cannot be kept for its owner only (" + failed.message() + ")"};
   model::remove_stale_temporaries(folder);
   const std::filesystem::path file = folder / database_name;
-  auto db = store::database::open(file, forms);
+  auto db = store::database::open(file, learned_forms);
   std::vector<error> faults;
   if (!db.ok() && db.err().code == errc::corrupt) {
     FRESHET_TRY_ASSIGN(const std::filesystem::path kept, put_database_aside(file));
     faults.push_back({errc::corrupt, db.err().context + "; it is kept as " + kept.string() + " and a new one begun"});
-    db = store::database::open(file, forms);
+    db = store::database::open(file, learned_forms);
   }
   if (!db.ok()) return db.err();
   std::unique_ptr<distiller_store> made(new distiller_store(folder, line, std::move(*db)));

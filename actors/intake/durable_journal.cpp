@@ -13,7 +13,7 @@
 namespace freshet::actors {
 namespace {
 
-const store::database::migrations forms{
+const store::database::migrations journal_forms{
     "create table journal (id integer not null, next_entry integer not null);"
     "create table entry (number integer primary key, samples integer not null, bytes integer not null,"
     "                    batch blob not null);"
@@ -35,7 +35,7 @@ durable_journal::durable_journal(store::database db, options settings)
     : db_(std::move(db)), settings_(settings), sql_(nullptr, [](statements* s) { delete s; }) {}
 
 result<std::unique_ptr<durable_journal>> durable_journal::open(const std::filesystem::path& file, options settings) {
-  FRESHET_TRY_ASSIGN(store::database db, store::database::open(file, forms));
+  FRESHET_TRY_ASSIGN(store::database db, store::database::open(file, journal_forms));
   std::unique_ptr<durable_journal> made(new durable_journal(std::move(db), settings));
   FRESHET_TRY(made->prepare());
   FRESHET_TRY(made->load());

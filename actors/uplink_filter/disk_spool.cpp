@@ -10,7 +10,7 @@
 namespace freshet::actors {
 namespace {
 
-const store::database::migrations forms{
+const store::database::migrations spool_forms{
     "create table batch (number integer primary key, samples integer not null, worth real not null,"
     "                    bytes blob not null)"};
 
@@ -33,11 +33,11 @@ disk_spool::disk_spool(store::database db, std::uint64_t quota_bytes)
 
 result<std::unique_ptr<disk_spool>> disk_spool::open(const std::filesystem::path& file, std::uint64_t quota_bytes) {
   std::string aside;
-  auto db = store::database::open(file, forms);
+  auto db = store::database::open(file, spool_forms);
   if (!db.ok() && db.err().code == errc::corrupt) {
     FRESHET_TRY_ASSIGN(const std::filesystem::path name, put_database_aside(file));
     aside = db.err().text() + "; it is kept as " + name.string();
-    db = store::database::open(file, forms);
+    db = store::database::open(file, spool_forms);
   }
   if (!db.ok()) return db.err();
   std::unique_ptr<disk_spool> made(new disk_spool(std::move(*db), quota_bytes));

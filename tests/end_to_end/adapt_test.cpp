@@ -118,7 +118,7 @@ TEST_F(adapt, takes_any_pair_of_checkpoints_also_of_different_grids) {
 
 TEST_F(adapt, the_same_seed_gives_the_same_run) {
   plan_.phases = {"noise"};
-  plan_.samples_per_phase = 96;
+  plan_.samples_per_phase = 64;
   const auto first = run("freshet");
   ASSERT_TRUE(first.ok()) << first.err().text();
   const auto second = run("freshet");

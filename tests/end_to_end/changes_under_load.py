@@ -34,7 +34,7 @@ def document(models, devices, teachers=("cloud",), token_share=1.0, score="min_e
         "[device]", f'model = "{models}/student"', "samples_per_second = 40.0", "twin = false",
         "source.samples_per_phase = 200",
         "[teacher]", f'model = "{models}/teacher"',
-        "[distiller]", f'student = "{models}/student"', f"refresh_samples = {refresh}", "steps_per_refresh = 2",
+        "[distiller]", f'student = "{models}/student"', f"refresh_samples = {refresh}", "steps_per_refresh = 2", "batch = 8",
         "[distiller.terms]", f"logit_kd = {logit_kd}", "confidence_floor = 0.0",
         "[compressor]", f'codec = "{codec}"',
         "[uplink_filter]", f"token_share = {token_share}", f'scores = ["{score}"]', f'budget_bytes_per_sample = "{budget}"',

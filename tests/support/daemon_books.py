@@ -18,6 +18,7 @@ model = "{models}/teacher"
 student = "{models}/student"
 refresh_samples = {refresh_samples}
 steps_per_refresh = {steps}
+batch = {batch}
 [distiller.terms]
 confidence_floor = 0.0
 {more}
@@ -28,9 +29,10 @@ name = "cloud"
 ROLE = '[[roles]]\nkind = "{kind}"\nnode = "{node}"\n'
 
 
-def document(models, edges, listen='listen = ["ipc://cloud.sock"]', pace=20.0, refresh_samples=32, steps=2, more=""):
-    """A topology: a node of the cloud, and one of each edge with a device."""
-    text = CLOUD.format(models=models, listen=listen, pace=pace, refresh_samples=refresh_samples, steps=steps, more=more)
+def document(models, edges, listen='listen = ["ipc://cloud.sock"]', pace=20.0, refresh_samples=32, steps=2, batch=8, more=""):
+    """A topology: a node of the cloud, and one of each edge with a device. It trains little: what is asked is what became of samples."""
+    text = CLOUD.format(models=models, listen=listen, pace=pace, refresh_samples=refresh_samples, steps=steps,
+                        batch=batch, more=more)
     for kind in ("intake", "teacher", "distiller", "compressor", "deployer", "stats"):
         text += ROLE.format(kind=kind, node="cloud")
     for number, edge in enumerate(edges, 1):

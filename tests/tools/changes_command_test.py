@@ -37,6 +37,7 @@ model = "{teacher}"
 student = "{student}"
 refresh_samples = 16
 steps_per_refresh = 1
+batch = 8
 [distiller.terms]
 confidence_floor = 0.0
 [[nodes]]

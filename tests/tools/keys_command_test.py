@@ -32,6 +32,7 @@ model = "{models}/teacher"
 student = "{models}/student"
 refresh_samples = 16
 steps_per_refresh = 2
+batch = 8
 [deployer.rollout]
 waves = false
 [[nodes]]
