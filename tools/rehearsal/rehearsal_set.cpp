@@ -36,8 +36,11 @@ struct example_feed {
   scenes::skip_counter skipped;   ///< lines that are bad by themselves
 };
 
+/// Of data that has one domain.
+std::string shift_of(const rehearsal_request& request) { return request.phase.empty() ? "clean" : request.phase; }
+
 result<example_feed> feed_of_world(const rehearsal_request& request, int side) {
-  const std::string phase = request.phase.empty() ? "clean" : request.phase;
+  const std::string phase = shift_of(request);
   FRESHET_TRY_ASSIGN(const scenes::scene_domain domain, scenes::scene_domain::named(phase, request.severity, side));
   auto draw = std::make_shared<rng>(rng(request.seed).split("rehearsal"));
   return example_feed{phase,
@@ -61,15 +64,10 @@ std::string names_of(const scenes::data_folder& folder) {
 }
 
 result<train_file> train_file_of(const rehearsal_request& request) {
-  if (std::filesystem::path(request.data).extension() == ".jsonl") {
-    const std::string shift = request.phase.empty() ? "clean" : request.phase;
-    return train_file{request.data, shift, shift};
-  }
+  const std::string shift = shift_of(request);
+  if (std::filesystem::path(request.data).extension() == ".jsonl") return train_file{request.data, shift, shift};
   FRESHET_TRY_ASSIGN(const scenes::data_folder folder, scenes::list_domains(request.data));
-  if (!folder.several) {
-    const std::string shift = request.phase.empty() ? "clean" : request.phase;
-    return train_file{folder.domains.front().train, shift, shift};
-  }
+  if (!folder.several) return train_file{folder.domains.front().train, shift, shift};
   // A guess would make the student rehearse what is foreign to it.
   if (request.phase.empty()) {
     return error{errc::invalid_argument, request.data + " has several domains: name the student's own with --phase; there are " +
