@@ -1,5 +1,8 @@
 #include "actors/kept_tokens.hpp"
 
+#include <string>
+
+#include "kernels/base/hex.hpp"
 #include "kernels/uncertainty/patch_dct.hpp"
 
 namespace freshet::actors {
@@ -20,6 +23,22 @@ std::uint64_t kept_tokens_of(const topology::uts_batch& batch) {
   std::uint64_t all = 0;
   for (const auto& sample : batch.samples) all += sample.kept_count;
   return all;
+}
+
+result<void> check_encoder(const topology::uts_batch& batch, content_hash own, const char* who) {
+  if (own.value == 0) {
+    return {errc::unsupported, std::string("tokens came as encoder features, and the ") + who +
+                                   " takes pixels only: uplink_filter.format = \"dct\" or \"patches\" is right"};
+  }
+  if (batch.encoder != own) {
+    return {errc::wrong_base, std::string("tokens came as features of another vision tower than the ") + who + "'s: " +
+                                  hex_of(batch.encoder) + ", here " + hex_of(own)};
+  }
+  const std::uint64_t tokens = kept_tokens_of(batch);
+  if (batch.scales.type() != dtype::f32 || batch.scales.items() != tokens) {
+    return {errc::shape_mismatch, std::to_string(batch.scales.items()) + " scales for " + std::to_string(tokens) + " tokens"};
+  }
+  return {};
 }
 
 result<void> check_tokens(const topology::uts_batch& batch, std::size_t limit_bytes) {

@@ -24,6 +24,10 @@ result<std::vector<std::uint8_t>> unpack_tokens(const topology::uts_batch& batch
 result<void> check_tokens(const topology::uts_batch& batch,
                           std::size_t limit_bytes = uncertainty::default_payload_limit_bytes);
 
+/// Whether a reader with the vision tower `own` (model::encoder_hash; 0: it takes no features) may read the features of
+/// this batch, and there are scales for all of them. `who` reads, for the error.
+result<void> check_encoder(const topology::uts_batch& batch, content_hash own, const char* who);
+
 /// Whether a batch carries pixels, in whatever form.
 [[nodiscard]] constexpr bool carries_patches(const topology::uts_batch& batch) noexcept {
   return batch.format == topology::token_format::patches_u8 || batch.format == topology::token_format::patches_dct;

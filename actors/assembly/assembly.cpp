@@ -11,6 +11,7 @@
 #include "actors/assembly/device_streams.hpp"
 #include "actors/assembly/model_cache.hpp"
 #include "actors/assembly/node_security.hpp"
+#include "actors/assembly/shared_encoder.hpp"
 #include "actors/assembly/text_only.hpp"
 #include "actors/compressor/compressor_core.hpp"
 #include "actors/deployer/deployer_core.hpp"
@@ -144,6 +145,7 @@ model::lora_spec lora_of(const config::distiller_settings& s) {
   spec.alpha = s.lora_alpha;
   spec.targets = s.lora_targets;
   spec.seed = s.seed;
+  spec.train_vision = s.train_vision;
   return spec;
 }
 
@@ -240,6 +242,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.self_check.slow_factor = s.self_test.slow_factor;
       o.self_check.limit = s.self_test.limit;
       o.send_features = needs_features(filtering);
+      o.send_encoded = place.pictures && filtering.may_send_features();
       o.send_relevance = filtering.token_score == "relevance";
       make = [o] { return make_device(o); };
       trial = [o]() mutable {
@@ -336,6 +339,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       o.deployer = the(graph_, role_kind::deployer);
       o.bench = first_of(graph_, role_kind::bench);
       o.line = student.line;
+      o.labelling.encoder = student.encoder;
       o.labelling.confidence_floor = s.terms.confidence_floor;
       o.steps_per_refresh = s.steps_per_refresh;
       o.refresh_samples = s.refresh_samples;
@@ -358,6 +362,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
           return error{errc::config, "teacher.model " + teaching.model + " is a decoder alone, which reads text only, and the student " +
                                          s.student + " looks at pictures; a teacher with a vision tower is right"};
         }
+        if (vision && topology::features_travel(graph_)) FRESHET_TRY(check_shared_encoder(s.student, student.encoder, teaching.model, *teacher.net));
         teacher_width = teacher.net->config().text.hidden_size;
         // Same vocabulary, same ids: then the teacher's logits can be distilled word by word.
         o.labelling.shared_vocabulary = teacher.words->vocab_size() == student.base.words->vocab_size();

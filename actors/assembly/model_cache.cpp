@@ -1,6 +1,7 @@
 #include "actors/assembly/model_cache.hpp"
 
 #include "actors/line_layout.hpp"
+#include "kernels/model/encoder_hash.hpp"
 #include "kernels/model/line.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/trainable_set.hpp"
@@ -26,6 +27,7 @@ result<student_line> model_cache::student(const std::string& folder, const std::
   FRESHET_TRY(net.attach(lora));
   student_line out;
   out.line = model::line_of(net, lora, base.words->frame_text());
+  if (!lora.train_vision) out.encoder = model::encoder_hash(net);
   out.parts = layout_of(model::trainable_set::of(net.weights()));
   out.base = {std::make_shared<const model::multimodal>(std::move(net)), base.words};
   return out;

@@ -26,6 +26,7 @@ struct loaded_model {
 struct student_line {
   loaded_model base;          ///< with the adapter, at version 0
   content_hash line;
+  content_hash encoder;       ///< of its vision tower, where that is frozen; else 0
   delta::layout parts;
 };
 

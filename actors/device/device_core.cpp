@@ -271,7 +271,8 @@ class device_core final : public role_core {
   // --- answers --------------------------------------------------------------------------------
 
   answered_stretch answer(std::uint64_t first, std::uint32_t count, bool shown, outbox& out) {
-    wanted_extras wanted{shown, shown && options_.send_features, shown, shown && options_.send_relevance};
+    wanted_extras wanted{shown, shown && options_.send_features, shown, shown && options_.send_relevance,
+                         shown && options_.send_encoded};
     const time_point begin = options_.clock ? options_.clock() : time_point{};
     answered_stretch got = answerer_.answer(first, count, wanted);
     if (options_.clock) answering_ += options_.clock() - begin;
@@ -295,6 +296,8 @@ class device_core final : public role_core {
     o.features = std::move(got.batch.features);
     o.answer_logits = std::move(got.batch.logits);
     o.token_relevance = std::move(got.batch.relevance);
+    o.encoded = std::move(got.batch.encoded);
+    if (!o.encoded.empty()) o.encoder = answerer_.student().encoder();
     return o;
   }
 

@@ -42,6 +42,7 @@ struct device_options {
   std::uint32_t batch = 4;
   bool twin = true;                         ///< a frozen copy answers too, for comparison
   bool send_features = true;
+  bool send_encoded = false;                ///< features of the frozen vision tower, that the filter may send on
   bool send_relevance = true;
   /// Active and previous version and the position in the stream live here; empty: a restart begins at
   /// version 0 and position 0, and the cloud drops the positions that it knows.

@@ -10,6 +10,7 @@
 
 #include "actors/line_layout.hpp"
 #include "kernels/base/check.hpp"
+#include "kernels/model/encoder_hash.hpp"
 #include "kernels/model/generate.hpp"
 #include "kernels/model/image_processor.hpp"
 #include "kernels/model/line.hpp"
@@ -69,6 +70,7 @@ struct student_runtime::parts {
   model::trainable_set trained;   ///< handles into net
   delta::layout layout;
   content_hash line;
+  content_hash encoder;
   host_tensor base;
   host_tensor current;
   bool at_base = true;
@@ -101,12 +103,14 @@ result<student_runtime> student_runtime::load(const student_options& options) {
   p->pictures = std::move(pictures);
   p->layout = layout_of(p->trained);
   p->line = model::line_of(p->net, options.lora, p->words->frame_text());
+  if (!options.lora.train_vision) p->encoder = model::encoder_hash(p->net);
   p->base = p->trained.read();
   p->current = p->base;
   return student_runtime(std::move(p));
 }
 
 content_hash student_runtime::line() const { return parts_->line; }
+content_hash student_runtime::encoder() const { return parts_->encoder; }
 const delta::layout& student_runtime::layout() const { return parts_->layout; }
 const host_tensor& student_runtime::base_values() const { return parts_->base; }
 const host_tensor& student_runtime::values() const { return parts_->current; }
@@ -195,10 +199,12 @@ answered_batch student_runtime::answer(const std::vector<prepared_question>& ask
     prompts.push_back(q.prompt);
   }
   at::Tensor tokens = parts_->net.no_picture(rows);
+  at::Tensor encoded;
   if (vision) {
     model::visual_input visual;
     visual.patches = model::normalise_patches(bytes, vision->pixels);
-    tokens = parts_->net.visual_tokens(visual);
+    encoded = parts_->net.cell_features(visual);
+    tokens = parts_->net.tokens_of(encoded);
   }
   model::generation_options generation;
   generation.max_new_tokens = parts_->options.max_new_tokens;
@@ -215,6 +221,7 @@ answered_batch student_runtime::answer(const std::vector<prepared_question>& ask
   if (!vision) return out;
   if (wanted.patches) out.patches = kept(bytes);
   if (wanted.features) out.features = kept(tokens);
+  if (wanted.encoded) out.encoded = kept(encoded);
   if (wanted.relevance) out.relevance = kept(made.relevance);
   return out;
 }
@@ -228,6 +235,7 @@ student_runtime student_runtime::frozen_copy() const {
   p->pictures = parts_->pictures;
   p->layout = parts_->layout;
   p->line = parts_->line;
+  p->encoder = parts_->encoder;
   p->base = parts_->base;
   student_runtime copy(std::move(p));
   const auto written = copy.write(parts_->base);

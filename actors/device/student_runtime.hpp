@@ -39,6 +39,7 @@ struct wanted_extras {
   bool features = true;
   bool logits = true;
   bool relevance = true;
+  bool encoded = false;
 };
 
 /// Tensors that were not wanted are empty, and of text alone all but the logits.
@@ -47,6 +48,7 @@ struct answered_batch {
   std::vector<std::uint32_t> lengths;    ///< [n] tokens generated, end token included
   host_tensor patches;                   ///< u8 [n, L, P]
   host_tensor features;                  ///< f32 [n, L, D] visual tokens that the decoder read
+  host_tensor encoded;                   ///< f32 [n, L, F] what the vision tower made of each token's patches
   host_tensor logits;                    ///< f32 [n, A, V] raw; zeros behind the end of an answer
   host_tensor relevance;                 ///< f32 [n, L] attention of the first answer position
 };
@@ -61,6 +63,8 @@ class student_runtime {
   ~student_runtime();
 
   [[nodiscard]] content_hash line() const;
+  /// Of the vision tower (model/encoder_hash.hpp), where that is frozen; else 0.
+  [[nodiscard]] content_hash encoder() const;
   [[nodiscard]] const delta::layout& layout() const;
   /// f32 [N] the values of version 0.
   [[nodiscard]] const host_tensor& base_values() const;

@@ -31,15 +31,18 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch,
   }
   labelled_samples out;
   if (b.samples.empty()) return out;
-  const auto width = static_cast<std::size_t>(vision ? vision->cell_values() : 0);
   const auto cells = static_cast<std::size_t>(vision ? vision->cells() : 0);
-  if (!carries_patches(b) || b.token_bytes != width || b.tokens_per_sample != cells) {
+  const bool as_features = !carries_patches(b);
+  if (as_features) FRESHET_TRY(check_encoder(b, options.encoder, "student"));
+  const auto width = static_cast<std::size_t>(vision ? (as_features ? vision->cell_features() : vision->cell_values()) : 0);
+  if (b.token_bytes != width || b.tokens_per_sample != cells) {
     return error{errc::shape_mismatch, std::to_string(b.tokens_per_sample) + " tokens of " + std::to_string(b.token_bytes) +
                                            " bytes a sample; the student reads " + std::to_string(cells) + " of " +
                                            std::to_string(width)};
   }
   const auto kept_total = static_cast<std::size_t>(kept_tokens_of(b));
-  FRESHET_TRY_ASSIGN(const std::vector<std::uint8_t> patches, unpack_tokens(b));
+  FRESHET_TRY_ASSIGN(const std::vector<std::uint8_t> tokens, unpack_tokens(b));
+  const float* scales = as_features ? b.scales.as<float>() : nullptr;
   std::size_t answers_total = 0;
   for (const auto& l : batch.labels) answers_total += l.answer_tokens.size();
   const bool with_visual = kept_total > 0 && holds_rows(batch.teacher_visual, kept_total);
@@ -65,9 +68,10 @@ result<labelled_samples> read_labels(const topology::labelled_batch& batch,
       continue;
     }
     auto sample = std::make_shared<distill::labelled_sample>();
-    sample->patches =
-        host_tensor::copy_of(dtype::u8, {static_cast<std::int64_t>(kept.size()), static_cast<std::int64_t>(width)},
-                             patches.data() + first_row * width);
+    (as_features ? sample->features : sample->patches) = host_tensor::copy_of(
+        as_features ? dtype::i8 : dtype::u8, {static_cast<std::int64_t>(kept.size()), static_cast<std::int64_t>(width)},
+        tokens.data() + first_row * width);
+    if (as_features) sample->feature_scales.assign(scales + first_row, scales + first_row + kept.size());
     sample->positions.assign(kept.begin(), kept.end());
     sample->prompt = distill::prompt_tokens(words, s.question);
     sample->answer = distill::answer_tokens(words, label.answer);

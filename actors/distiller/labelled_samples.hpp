@@ -19,6 +19,8 @@ struct labelling_options {
   double confidence_floor = 0.5;
   /// Teacher and student share token ids, so its logits can be distilled.
   bool shared_vocabulary = true;
+  /// Of the student's vision tower where that is frozen: pictures may come as its features. 0: as pixels only.
+  content_hash encoder = {};
 };
 
 struct labelled_samples {

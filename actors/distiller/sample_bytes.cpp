@@ -40,6 +40,10 @@ result<std::vector<std::uint8_t>> bytes_of(const distill::labelled_sample& s) {
                                        {"rest_mass", row_of(dtype::f32, s.rest_mass)},
                                        {"weight", row_of(dtype::f32, std::vector<float>{s.weight})}};
   if (!s.patches.empty()) all.push_back({"patches", s.patches});
+  if (!s.features.empty()) {
+    all.push_back({"features", s.features});
+    all.push_back({"feature_scales", row_of(dtype::f32, s.feature_scales)});
+  }
   if (!s.teacher_visual.empty()) all.push_back({"teacher_visual", s.teacher_visual});
   if (!s.teacher_hidden.empty()) all.push_back({"teacher_hidden", s.teacher_hidden});
   return model::encode_safetensors(all);
@@ -49,6 +53,10 @@ result<distill::sample_handle> sample_of(std::vector<std::uint8_t> bytes, const 
   FRESHET_TRY_ASSIGN(const auto file, model::safetensors_file::from_bytes(host_tensor::of(std::move(bytes)), origin));
   auto s = std::make_shared<distill::labelled_sample>();
   FRESHET_TRY_ASSIGN(s->patches, tensor_from(file, "patches"));
+  FRESHET_TRY_ASSIGN(s->features, tensor_from(file, "features"));
+  if (!s->features.empty()) {
+    FRESHET_TRY_ASSIGN(s->feature_scales, row_from<float>(file, "feature_scales", dtype::f32));
+  }
   FRESHET_TRY_ASSIGN(s->positions, row_from<std::int64_t>(file, "positions", dtype::i64));
   FRESHET_TRY_ASSIGN(s->prompt, row_from<std::int32_t>(file, "prompt", dtype::i32));
   FRESHET_TRY_ASSIGN(s->answer, row_from<std::int32_t>(file, "answer", dtype::i32));

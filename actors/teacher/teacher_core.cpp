@@ -9,6 +9,7 @@
 
 #include "actors/kept_tokens.hpp"
 #include "kernels/distill/qa_batch.hpp"
+#include "kernels/model/encoder_hash.hpp"
 #include "kernels/model/generate.hpp"
 #include "kernels/model/patches.hpp"
 #include "kernels/uncertainty/token_mask.hpp"
@@ -51,7 +52,7 @@ void teacher_core::handle(const topology::address& from, const topology::any_mes
 
 void teacher_core::tick(time_point, outbox&) {}
 
-result<void> teacher_core::open(job& j) const {
+result<void> teacher_core::open(job& j) {
   const topology::uts_batch& b = j.request.batch;
   j.out.lease = j.request.lease;
   j.out.entry = j.request.entry;
@@ -61,32 +62,49 @@ result<void> teacher_core::open(job& j) const {
   return b.samples.empty() || b.tokens_per_sample == 0 ? result<void>() : open_pictures(j);
 }
 
-result<void> teacher_core::open_pictures(job& j) const {
-  const topology::uts_batch& b = j.request.batch;
-  if (!carries_patches(b)) {
-    return error{errc::unsupported, "tokens came as encoder features, but this pair shares no encoder"};
-  }
+result<void> teacher_core::open_pictures(job& j) {
   if (options_.kind == teacher_kind::model) {
     if (!model_->config().vision) {
       return error{errc::unsupported, "pictures, and the teacher is a decoder alone, which reads text only"};
     }
-    j.grid = model::grid_of(b.tokens_per_sample, b.token_bytes);
-    if (j.grid.side() == 0) {
-      return error{errc::shape_mismatch, "batch of " + std::to_string(b.tokens_per_sample) + " tokens of " +
-                                             std::to_string(b.token_bytes) + " bytes: no square of square cells of three channels"};
-    }
-    if (j.grid.side() > most_picture_side) {
-      return error{errc::too_large, "cells that make a picture of " + std::to_string(j.grid.side()) + " pixels a side, at most " +
-                                        std::to_string(most_picture_side) + " are taken"};
-    }
-    if (j.grid != grid() && options_.send_features) {
-      return error{errc::unsupported, "cells of " + std::to_string(j.grid.cell_size) + " pixels, and the teacher reads cells of " +
-                                          std::to_string(grid().cell_size) +
-                                          ": between two grids features do not compare; set visual_qkd and hidden_qkd to 0"};
-    }
+    FRESHET_TRY(carries_patches(j.request.batch) ? open_pixels(j) : open_features(j));
   }
   // Last: of what does not fit, the pixels need not be made.
-  FRESHET_TRY_ASSIGN(j.patches, unpack_tokens(b));
+  FRESHET_TRY_ASSIGN(j.tokens, unpack_tokens(j.request.batch));
+  return {};
+}
+
+result<void> teacher_core::open_pixels(job& j) const {
+  const topology::uts_batch& b = j.request.batch;
+  j.grid = model::grid_of(b.tokens_per_sample, b.token_bytes);
+  if (j.grid.side() == 0) {
+    return error{errc::shape_mismatch, "batch of " + std::to_string(b.tokens_per_sample) + " tokens of " +
+                                           std::to_string(b.token_bytes) + " bytes: no square of square cells of three channels"};
+  }
+  if (j.grid.side() > most_picture_side) {
+    return error{errc::too_large, "cells that make a picture of " + std::to_string(j.grid.side()) + " pixels a side, at most " +
+                                      std::to_string(most_picture_side) + " are taken"};
+  }
+  if (j.grid != grid() && options_.send_features) {
+    return error{errc::unsupported, "cells of " + std::to_string(j.grid.cell_size) + " pixels, and the teacher reads cells of " +
+                                        std::to_string(grid().cell_size) +
+                                        ": between two grids features do not compare; set visual_qkd and hidden_qkd to 0"};
+  }
+  return {};
+}
+
+result<void> teacher_core::open_features(const job& j) {
+  const topology::uts_batch& b = j.request.batch;
+  // Reads all of the tower, so not before somebody sends features; and then whatever the filters send by now, since what
+  // was accepted must be labelled.
+  if (!encoder_) encoder_ = model::encoder_hash(*model_);
+  FRESHET_TRY(check_encoder(b, *encoder_, "teacher"));
+  const model::vision_config& v = *model_->config().vision;
+  if (b.tokens_per_sample != v.cells() || b.token_bytes != v.cell_features()) {
+    return error{errc::shape_mismatch, std::to_string(b.tokens_per_sample) + " tokens of " + std::to_string(b.token_bytes) +
+                                           " features; the teacher's tower makes " + std::to_string(v.cells()) + " of " +
+                                           std::to_string(v.cell_features())};
+  }
   return {};
 }
 
@@ -109,46 +127,65 @@ void teacher_core::answer_self(job& j) {
 result<teacher_core::slice> teacher_core::read_slice(const job& j, std::size_t count) const {
   const topology::uts_batch& batch = j.request.batch;
   const bool pictures = batch.tokens_per_sample > 0;
-  const auto sent_width = static_cast<std::size_t>(batch.token_bytes);
   slice out;
   out.next_token = j.next_token;
-  std::vector<model::kept_cells> read;
+  std::vector<std::vector<std::int64_t>> all_kept;
   for (std::size_t i = 0; i < count; ++i) {
     const auto& s = batch.samples[j.next + i];
     FRESHET_TRY_ASSIGN(const auto kept, uncertainty::kept_tokens(s.kept, batch.tokens_per_sample));
     if (kept.size() != s.kept_count || kept.empty() == pictures) {
       return error{errc::corrupt, "sample " + std::to_string(s.position.value) + ": bitmap and count disagree"};
     }
-    if (pictures) {
-      const std::uint8_t* sent = j.patches.data() + out.next_token * sent_width;
-      const std::vector<std::int64_t> positions(kept.begin(), kept.end());
-      read.push_back(j.grid == grid() ? model::kept_cells{{sent, sent + kept.size() * sent_width}, positions}
-                                      : model::regrid(sent, positions, j.grid, grid()));
-    }
+    all_kept.emplace_back(kept.begin(), kept.end());
     out.next_token += kept.size();
     out.prompts.push_back(distill::prompt_tokens(*words_, s.question));
     if (out.prompts.back().empty()) return error{errc::corrupt, "sample without a question"};
   }
   if (!pictures) return out;
-  const auto n = static_cast<std::int64_t>(count);
-  std::size_t longest = 1;
-  for (const auto& cells : read) longest = std::max(longest, cells.positions.size());
-  const bool ragged = std::any_of(read.begin(), read.end(), [&](const auto& c) { return c.positions.size() != longest; });
-  const std::int64_t width = 3 * grid().cell_size * grid().cell_size;
-  const auto k_most = static_cast<std::int64_t>(longest);
-  at::Tensor bytes = at::zeros({n, k_most, width}, at::kByte);
-  at::Tensor positions = at::zeros({n, k_most}, at::kLong);
-  at::Tensor valid = at::zeros({n, k_most}, at::kBool);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const model::kept_cells& cells = read[static_cast<std::size_t>(i)];
-    std::copy(cells.patches.begin(), cells.patches.end(), bytes.data_ptr<std::uint8_t>() + i * k_most * width);
-    std::copy(cells.positions.begin(), cells.positions.end(), positions.data_ptr<std::int64_t>() + i * k_most);
-    std::fill_n(valid.data_ptr<bool>() + i * k_most, cells.positions.size(), true);
+  if (carries_patches(batch)) {
+    read_cells(out, j, all_kept);
+  } else {
+    read_features(out, j, all_kept);
   }
-  out.cells.patches = model::normalise_patches(bytes, model_->config().vision->pixels);
-  out.cells.positions = positions;
-  if (ragged) out.cells.valid = valid;
   return out;
+}
+
+void teacher_core::read_cells(slice& to, const job& j, const std::vector<std::vector<std::int64_t>>& kept) const {
+  const auto sent_width = static_cast<std::size_t>(j.request.batch.token_bytes);
+  const std::int64_t width = 3 * grid().cell_size * grid().cell_size;
+  const std::uint8_t* sent = j.tokens.data() + j.next_token * sent_width;
+  std::vector<model::kept_cells> read;
+  std::vector<std::vector<std::int64_t>> places;
+  for (const auto& positions : kept) {
+    const std::size_t bytes = positions.size() * sent_width;
+    read.push_back(j.grid == grid() ? model::kept_cells{{sent, sent + bytes}, positions}
+                                    : model::regrid(sent, positions, j.grid, grid()));
+    places.push_back(read.back().positions);
+    sent += bytes;
+  }
+  to.cells = model::places_of(places);
+  const std::int64_t longest = to.cells.positions.size(1);
+  at::Tensor pixels = at::zeros({static_cast<std::int64_t>(kept.size()), longest, width}, at::kByte);
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    std::copy(read[i].patches.begin(), read[i].patches.end(),
+              pixels.data_ptr<std::uint8_t>() + static_cast<std::int64_t>(i) * longest * width);
+  }
+  to.cells.patches = model::normalise_patches(pixels, model_->config().vision->pixels);
+}
+
+void teacher_core::read_features(slice& to, const job& j, const std::vector<std::vector<std::int64_t>>& kept) const {
+  const auto width = static_cast<std::int64_t>(j.request.batch.token_bytes);
+  const float* scale = j.request.batch.scales.as<float>() + j.next_token;
+  const std::uint8_t* level = j.tokens.data() + static_cast<std::int64_t>(j.next_token) * width;
+  to.cells = model::places_of(kept);
+  const std::int64_t longest = to.cells.positions.size(1);
+  to.features = at::zeros({static_cast<std::int64_t>(kept.size()), longest, width});
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    float* row = to.features.data_ptr<float>() + static_cast<std::int64_t>(i) * longest * width;
+    for (std::size_t k = 0; k < kept[i].size(); ++k, ++scale) {
+      for (std::int64_t f = 0; f < width; ++f) *row++ = static_cast<float>(static_cast<std::int8_t>(*level++)) * *scale;
+    }
+  }
 }
 
 result<void> teacher_core::answer_slice(job& j) {
@@ -157,8 +194,9 @@ result<void> teacher_core::answer_slice(job& j) {
   const std::size_t count = std::min(options_.slice_samples, samples.size() - j.next);
   const auto n = static_cast<std::int64_t>(count);
   FRESHET_TRY_ASSIGN(const slice asked, read_slice(j, count));
-  const bool pictures = asked.cells.patches.defined();
-  const at::Tensor visual = pictures ? model_->visual_tokens(asked.cells) : model_->no_picture(n);
+  const at::Tensor visual = asked.features.defined()        ? model_->tokens_of(asked.features)
+                            : asked.cells.patches.defined() ? model_->visual_tokens(asked.cells)
+                                                            : model_->no_picture(n);
   model::generation_options generation;
   generation.max_new_tokens = options_.max_new_tokens;
   generation.temperature = options_.temperature;

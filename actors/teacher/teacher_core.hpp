@@ -1,6 +1,7 @@
 // TEACHER: answers what arrives with the large model. INTAKE sends label_requests; each becomes one
 // labelled_batch for the DISTILLER. Missing tokens stay missing: they are not in its sequence. A batch of no tokens is
-// text alone, which any model answers; one that is a decoder alone answers nothing else.
+// text alone, which any model answers; one that is a decoder alone answers nothing else. Features of a vision tower are
+// answered by a model with the same tower.
 // With kind `self` there is no model: the device's own answers become the labels (self-training,
 // the pseudo-label comparator).
 // On overload it grants no credit beyond its queue; on shutdown unanswered leases expire at INTAKE.
@@ -8,6 +9,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/role.hpp"
@@ -51,25 +53,31 @@ class teacher_core final : public role_core {
  private:
   struct job {
     topology::label_request request;
-    std::vector<std::uint8_t> patches;  ///< [sum kept, P], unpacked when the job starts
+    std::vector<std::uint8_t> tokens;   ///< [sum kept, P], or i8 [sum kept, F]: unpacked when the job starts
     topology::labelled_batch out;
     std::vector<float> visual, hidden;  ///< features, row by row
     std::size_t next = 0;               ///< first sample not answered yet
-    std::size_t next_token = 0;         ///< its first row in `patches`
+    std::size_t next_token = 0;         ///< its first row in `tokens`
     bool opened = false;
     model::picture_grid grid;           ///< of the student's cells; sides of 0 of text alone
   };
   /// The samples of one slice as the model sees them.
   struct slice {
-    model::visual_input cells;                       ///< undefined of text alone
+    model::visual_input cells;                       ///< patches undefined of text alone and where there are features
+    at::Tensor features;                             ///< f32 [N, K, F] of the tower, in their place
     std::vector<std::vector<std::int32_t>> prompts;
-    std::size_t next_token = 0;                      ///< first row in `patches` of the samples behind it
+    std::size_t next_token = 0;                      ///< first row in `tokens` of the samples behind it
   };
   /// Of the teacher's own cells.
   [[nodiscard]] model::picture_grid grid() const;
-  result<void> open(job& j) const;
-  result<void> open_pictures(job& j) const;
+  result<void> open(job& j);
+  result<void> open_pictures(job& j);
+  result<void> open_pixels(job& j) const;
+  result<void> open_features(const job& j);
   [[nodiscard]] result<slice> read_slice(const job& j, std::size_t count) const;
+  /// The sampled cells of a slice, as the model's tower reads them or as it has read them.
+  void read_cells(slice& to, const job& j, const std::vector<std::vector<std::int64_t>>& kept) const;
+  void read_features(slice& to, const job& j, const std::vector<std::vector<std::int64_t>>& kept) const;
   result<void> answer_slice(job& j);
   void answer_self(job& j);
   void finish(job& j, outbox& out);
@@ -78,6 +86,7 @@ class teacher_core final : public role_core {
   std::shared_ptr<const model::multimodal> model_;
   std::shared_ptr<const model::tokenizer> words_;
   rng draw_;
+  std::optional<content_hash> encoder_;   ///< of the model's vision tower, once it was asked for
   std::deque<job> jobs_;
   std::uint64_t answered_ = 0;
   std::uint64_t refused_ = 0;

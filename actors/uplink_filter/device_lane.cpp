@@ -78,11 +78,10 @@ result<device_lane::verdict> device_lane::judge(const observation_batch& batch, 
                                                 std::size_t index) {
   const sample_view view = view_of(batch, shape, index);
   const bool shown = shape.tokens > 0;  // else text alone
-  const bool send_features = options_.format == token_choice::features ||
-                             (options_.format == token_choice::cheapest && options_.allow_features && shape.width > 0);
+  const bool send_features = options_.format == token_choice::features || options_.format == token_choice::cheapest;
   const bool send_patches = options_.format != token_choice::features;
-  if (shown && send_features && shape.width == 0) {
-    return error{errc::invalid_argument, "format features needs the device to send features"};
+  if (shown && send_features && shape.encoded_width == 0) {
+    return error{errc::invalid_argument, "formats features and cheapest need the device to send its encoder's features"};
   }
   std::vector<float> pooled;
   if (shape.width > 0) pooled = uncertainty::pooled_features(view.features, view.tokens, view.width);
@@ -102,10 +101,10 @@ result<device_lane::verdict> device_lane::judge(const observation_batch& batch, 
   kept.head.question = batch.questions[index];
   kept.head.device_answer = batch.answers[index];
   const std::size_t count = uncertainty::kept_count(shape.tokens, options_.token_share);
-  const std::size_t token_bytes = send_patches ? shape.patch_bytes : shape.width;
+  const std::size_t token_bytes = send_patches ? shape.patch_bytes : shape.encoded_width;
   kept.head.kept.resize((shape.tokens + 7) / 8);
   double payload = payload_ratio_ * static_cast<double>(count * token_bytes);
-  if (options_.format == token_choice::dct) payload = std::min(payload, options_.dct.sample_bytes);
+  if (with_loss(options_.format)) payload = std::min(payload, options_.dct.sample_bytes);
   kept.estimated_bytes = head_bytes(kept.head) + payload;
 
   uncertainty::gate_input input;
@@ -125,11 +124,15 @@ result<device_lane::verdict> device_lane::judge(const observation_batch& batch, 
     kept.head.kept = std::move(selection.bitmap);
     kept.head.kept_count = static_cast<std::uint32_t>(selection.kept.size());
     if (send_patches) kept.patches = rows_of(view.patches, shape.patch_bytes, selection.kept);
-    if (send_features) kept.features = rows_of(view.features, shape.width, selection.kept);
+    if (send_features && shown) {
+      const float* encoded = batch.encoded.as<float>() + index * shape.tokens * shape.encoded_width;
+      kept.features = rows_of(encoded, shape.encoded_width, selection.kept);
+    }
     open_.tick = batch.tick;
     open_.tokens_per_sample = static_cast<std::uint32_t>(shape.tokens);
     open_.patch_bytes = static_cast<std::uint32_t>(shape.patch_bytes);
-    open_.width = static_cast<std::uint32_t>(shape.width);
+    open_.width = static_cast<std::uint32_t>(shape.encoded_width);
+    open_.encoder = batch.encoder;
     open_.samples.push_back(std::move(kept));
   }
   return verdict{decision.send, decision.probe, decision.uncertainty};
@@ -139,7 +142,7 @@ bool device_lane::must_seal_before(const observation_batch& batch, const observa
   if (open_.samples.empty()) return false;
   if (open_.tick != batch.tick) return true;
   return shape.samples > 0 && (open_.tokens_per_sample != shape.tokens || open_.patch_bytes != shape.patch_bytes ||
-                               open_.width != shape.width);
+                               open_.width != shape.encoded_width || open_.encoder != batch.encoder);
 }
 
 result<shipment> device_lane::seal(std::uint64_t tick, bool end_of_tick) {
@@ -148,7 +151,7 @@ result<shipment> device_lane::seal(std::uint64_t tick, bool end_of_tick) {
   oldest.reset();
   out.tick = tick;
   out.end_of_tick = end_of_tick;
-  FRESHET_TRY(pack(out, pixel_form{options_.format == token_choice::dct, options_.dct}));
+  FRESHET_TRY(pack(out, pixel_form{with_loss(options_.format), options_.dct}));
   if (out.samples.empty()) return out;
   double estimated = 0;
   double raw = 0;

@@ -2,6 +2,14 @@
 
 namespace freshet::actors {
 
+result<token_choice> token_choice_of(const std::string& format) {
+  if (format == "dct") return token_choice::dct;
+  if (format == "patches") return token_choice::patches;
+  if (format == "features") return token_choice::features;
+  if (format == "cheapest") return token_choice::cheapest;
+  return error{errc::config, "uplink_filter: format '" + format + "' (dct, patches, features or cheapest)"};
+}
+
 result<uplink_filter_options> filter_options_of(const config::uplink_filter_settings& s,
                                                 const topology::address& intake) {
   uplink_filter_options o;
@@ -15,13 +23,7 @@ result<uplink_filter_options> filter_options_of(const config::uplink_filter_sett
   o.token_score = s.token_score;
   FRESHET_TRY_ASSIGN(o.polarity, uncertainty::parse_polarity(s.polarity));
   o.token_share = s.token_share;
-  if (s.format == "patches") {
-    o.format = token_choice::patches;
-  } else if (s.format == "dct") {
-    o.format = token_choice::dct;
-  } else {
-    return error{errc::config, "uplink_filter: format '" + s.format + "' (dct or patches)"};
-  }
+  FRESHET_TRY_ASSIGN(o.format, token_choice_of(s.format));
   o.dct.sample_bytes = static_cast<double>(s.sample_bytes.value);
   o.dct.finest_step = s.finest_step;
   o.flush_interval = s.flush_interval;

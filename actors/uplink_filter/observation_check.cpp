@@ -56,8 +56,8 @@ result<observation_shape> check_observation(const observation_batch& b, const ob
   }
   if (s.samples == 0) return s;
   if (b.patches == host_tensor()) {
-    if (!b.features.shape().empty() || !b.token_relevance.shape().empty()) {
-      return error{errc::shape_mismatch, "observation: features or token_relevance without patches; text alone has none"};
+    if (!b.features.shape().empty() || !b.token_relevance.shape().empty() || !b.encoded.shape().empty()) {
+      return error{errc::shape_mismatch, "observation: features, token_relevance or encoded without patches; text alone has none"};
     }
   } else {
     FRESHET_TRY(fit(b.patches, "patches", dtype::u8, {&s.samples, &s.tokens, &s.patch_bytes}));
@@ -65,6 +65,11 @@ result<observation_shape> check_observation(const observation_batch& b, const ob
   if (s.tokens > limits.tokens) return too_large("tokens", s.tokens, limits.tokens);
   if (s.patch_bytes > limits.patch_bytes) return too_large("bytes a patch", s.patch_bytes, limits.patch_bytes);
   if (!b.features.empty()) FRESHET_TRY(fit(b.features, "features", dtype::f32, {&s.samples, &s.tokens, &s.width}));
+  if (!b.encoded.empty()) FRESHET_TRY(fit(b.encoded, "encoded", dtype::f32, {&s.samples, &s.tokens, &s.encoded_width}));
+  if (s.encoded_width > limits.encoded_width) return too_large("features a token", s.encoded_width, limits.encoded_width);
+  if (s.encoded_width > 0 && b.encoder.value == 0) {
+    return error{errc::invalid_argument, "observation: encoder features without the hash of their encoder"};
+  }
   if (!b.answer_logits.empty()) {
     FRESHET_TRY(fit(b.answer_logits, "answer_logits", dtype::f32, {&s.samples, &s.positions, &s.vocabulary}));
   }
@@ -86,6 +91,9 @@ result<void> check_sample(const observation_batch& b, const observation_shape& s
   }
   if (s.width > 0 && !uncertainty::all_finite(b.features.as<float>() + i * s.tokens * s.width, s.tokens * s.width)) {
     return error{errc::corrupt, "observation: features that are not finite"};
+  }
+  if (s.encoded_width > 0 && !uncertainty::all_finite(b.encoded.as<float>() + i * s.tokens * s.encoded_width, s.tokens * s.encoded_width)) {
+    return error{errc::corrupt, "observation: encoder features that are not finite"};
   }
   return {};
 }

@@ -15,6 +15,7 @@ struct observation_limits {
   std::size_t samples = 4096;
   std::size_t tokens = 65536;
   std::size_t patch_bytes = std::size_t{1} << 20;
+  std::size_t encoded_width = std::size_t{1} << 20;  ///< a feature is one byte of a token
   std::size_t text_bytes = 4096;  ///< each question and answer, as the intake takes them
 };
 
@@ -24,13 +25,14 @@ struct observation_shape {
   std::size_t tokens = 0;       ///< L
   std::size_t patch_bytes = 0;  ///< P
   std::size_t width = 0;        ///< D
+  std::size_t encoded_width = 0;  ///< F
   std::size_t positions = 0;    ///< A, padded
   std::size_t vocabulary = 0;   ///< V
   bool relevance = false;
 };
 
 /// Counts, dtypes and shapes of all fields fit together. A batch of no samples needs no tensors; one of text alone has
-/// no patches, and then no features and no relevance either.
+/// no patches, and then no features of any kind and no relevance either.
 result<observation_shape> check_observation(const topology::observation_batch& batch, const observation_limits& limits);
 
 /// Texts within limits, answer length in [1, A] when there are logits, features finite.

@@ -77,7 +77,10 @@ result<void> pack(shipment& s, const pixel_form& pixels) {
   }
   const bool choose_features = as_features && (!as_patches || &uncertainty::cheaper(patches, features) == &features);
   uncertainty::packed_tokens& chosen = choose_features ? features : patches;
-  if (choose_features) b.format = topology::token_format::features_i8;
+  if (choose_features) {
+    b.format = topology::token_format::features_i8;
+    b.encoder = s.encoder;
+  }
   b.zstd = chosen.zstd;
   b.token_bytes = static_cast<std::uint32_t>(chosen.token_bytes);
   b.payload = host_tensor::of(std::move(chosen.payload));

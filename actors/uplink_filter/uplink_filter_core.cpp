@@ -25,7 +25,7 @@ class uplink_filter_core final : public role_core {
   uplink_filter_core(uplink_filter_options options, filter_strategies strategies, std::unique_ptr<disk_spool> disk)
       : options_(std::move(options)),
         strategies_(std::move(strategies)),
-        pixels_{options_.format == token_choice::dct, options_.dct},
+        pixels_{with_loss(options_.format), options_.dct},
         put_aside_(disk ? disk->put_aside() : std::string()),
         outlet_({options_.intake, options_.spool_samples, options_.spool_bytes, options_.window, options_.settle_wait},
                 std::move(disk)) {}

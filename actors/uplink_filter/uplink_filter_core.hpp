@@ -28,6 +28,8 @@
 
 namespace freshet::actors {
 
+/// How kept tokens are written: pixels exactly or with loss, features of the frozen encoder that the device shares with
+/// the cloud, or the cheapest of these by measured bytes.
 enum class token_choice : std::uint8_t { cheapest, patches, features, dct };
 
 struct uplink_filter_options {
@@ -38,10 +40,8 @@ struct uplink_filter_options {
   std::string token_score = "relevance";
   uncertainty::polarity polarity = uncertainty::polarity::keep_high;
   double token_share = 0.75;
-  token_choice format = token_choice::cheapest;
-  uncertainty::dct_options dct;  ///< for format dct
-  /// Teacher and student share a frozen encoder, so `cheapest` may choose features.
-  bool allow_features = false;
+  token_choice format = token_choice::patches;
+  uncertainty::dct_options dct;  ///< for formats dct and cheapest
   std::size_t batch = 16;                               ///< kept samples that make a message
   duration flush_interval = std::chrono::milliseconds(500);
   std::size_t spool_samples = 4096;                     ///< waiting in memory, all devices together
@@ -56,10 +56,14 @@ struct uplink_filter_options {
   uncertainty::score_context scoring;                   ///< settings of the scores; Gaussians given here are not fitted
 };
 
+/// Whether pixels may be written with loss.
+[[nodiscard]] constexpr bool with_loss(token_choice c) noexcept { return c == token_choice::dct || c == token_choice::cheapest; }
+
 /// Fails when an option makes no sense; the error names it.
 result<std::unique_ptr<role_core>> make_uplink_filter(uplink_filter_options options);
 
 /// From the configuration document.
+result<token_choice> token_choice_of(const std::string& format);
 result<uplink_filter_options> filter_options_of(const config::uplink_filter_settings& settings,
                                                 const topology::address& intake);
 

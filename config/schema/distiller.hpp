@@ -53,6 +53,7 @@ struct distiller_settings {
   std::vector<std::string> lora_targets = {"q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2",
                                            "gate_proj", "up_proj", "down_proj", "linear_1", "linear_2", "conv",
                                            "patch_embedding"};
+  bool train_vision = true;
   double learning_rate = 3e-3;
   double final_learning_rate = 5e-5;
   double weight_decay = 0.02;
@@ -89,6 +90,9 @@ struct distiller_settings {
               "Linear layers and convolutions that get an adapter, by the end of their name. Norms and biases always learn.")
         .check([](const std::vector<std::string>& targets) { return targets.size() > 256 ? "at most 256 layers" : ""; })
         .example({"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"});
+    s.setting("train_vision", &distiller_settings::train_vision,
+              "Whether the vision tower learns too. If not it stays as it came, and a teacher with the same tower can read what "
+              "it made of a picture: uplink_filter.format = \"features\". Part of the line.");
     s.setting("learning_rate", &distiller_settings::learning_rate, "Of AdamW, at the start of each refresh.")
         .between(0.0, 1.0);
     s.setting("final_learning_rate", &distiller_settings::final_learning_rate,

@@ -28,6 +28,9 @@ struct uplink_filter_settings {
   std::uint64_t seed = 1;
   std::string state_dir;
 
+  /// Whether what travels may be what a vision tower made of a picture.
+  [[nodiscard]] bool may_send_features() const { return format == "features" || format == "cheapest"; }
+
   static void describe(schema<uplink_filter_settings>& s) {
     s.setting("gate", &uplink_filter_settings::gate, "Which samples travel.").one_of(gate_choices());
     s.setting("scores", &uplink_filter_settings::scores,
@@ -57,12 +60,15 @@ struct uplink_filter_settings {
         .unit("share");
     s.setting("format", &uplink_filter_settings::format, "How kept tokens are written.")
         .one_of({{"dct", "pixels with loss, within sample_bytes; exact where that is smaller"},
-                 {"patches", "exact pixels of the image patches"}});
+                 {"patches", "exact pixels of the image patches"},
+                 {"features", "what the vision tower makes of them, 8 bits each, so that the cloud runs no tower; student and "
+                              "teacher must have the same one, and distiller.train_vision must be false"},
+                 {"cheapest", "as \"dct\" or as \"features\", whichever takes fewer bytes"}});
     s.setting("sample_bytes", &uplink_filter_settings::sample_bytes,
-              "For format \"dct\": what the pixels of one sample may cost. They are rounded as finely as that allows.")
+              "For formats \"dct\" and \"cheapest\": what the pixels of one sample may cost. They are rounded as finely as that allows.")
         .between(byte_count(16), byte_count(std::uint64_t{1} << 24U));
     s.setting("finest_step", &uplink_filter_settings::finest_step,
-              "For format \"dct\": pixels are never rounded more finely than this, even where bytes are left. The mean "
+              "For the same formats: pixels are never rounded more finely than this, even where bytes are left. The mean "
               "error is about a fifth of it.")
         .between(2.0, 400.0)
         .unit("grey values");

@@ -18,6 +18,12 @@ std::string to_hex(std::string_view bytes) {
   return out;
 }
 
+std::string hex_of(content_hash hash) {
+  std::string out;
+  for (int shift = 60; shift >= 0; shift -= 4) out += digit_of[(hash.value >> static_cast<unsigned>(shift)) & 15U];
+  return out;
+}
+
 std::optional<std::string> from_hex(std::string_view digits) {
   if (digits.size() % 2 != 0) return std::nullopt;
   std::string out;

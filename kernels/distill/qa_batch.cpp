@@ -34,11 +34,20 @@ qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa
       ids.back().push_back(std::move(block));
     }
   }
-  return {std::move(visual), model::pack_blocks(ids), at::tensor(rows, at::kLong), at::tensor(columns, at::kLong),
+  return {std::move(visual), {}, {}, model::pack_blocks(ids), at::tensor(rows, at::kLong), at::tensor(columns, at::kLong),
           at::tensor(labels, at::kLong)};
 }
 
 at::Tensor visual_tokens(const model::multimodal& m, const qa_batch& batch) {
+  if (batch.features.defined()) {
+    if (batch.pixel_rows.numel() == 0) return m.tokens_of(batch.features);
+    model::visual_input seen;
+    const auto rows = [&](const at::Tensor& all) { return all.defined() ? all.index_select(0, batch.pixel_rows) : all; };
+    seen.patches = rows(batch.visual.patches);
+    seen.positions = rows(batch.visual.positions);
+    seen.valid = rows(batch.visual.valid);
+    return m.tokens_of(batch.features.index_copy(0, batch.pixel_rows, m.cell_features(seen)));
+  }
   if (!batch.visual.patches.defined()) return m.no_picture(batch.text.ids.size(0));
   return m.visual_tokens(batch.visual);
 }

@@ -19,7 +19,9 @@ namespace freshet::distill {
 
 /// M = all answer positions of the batch, N pictures, T text positions.
 struct qa_batch {
-  model::visual_input visual;  ///< its patches are undefined where there are no pictures
+  model::visual_input visual;  ///< its patches are undefined where no picture came as pixels
+  at::Tensor features;         ///< f32 [N, K, F] of the vision tower, where some pictures came so; else undefined
+  at::Tensor pixel_rows;       ///< i64 [<= N] beside features: the pictures that came as pixels, blank there
   model::text_blocks text;
   at::Tensor label_rows;     ///< i64 [M] picture of each answer position
   at::Tensor label_columns;  ///< i64 [M] text position whose logits predict the label
@@ -35,7 +37,8 @@ struct qa_block {
 /// Lays out blocks[n] behind picture n. `visual` is taken as it is.
 [[nodiscard]] qa_batch pack_batch(model::visual_input visual, const std::vector<std::vector<qa_block>>& blocks);
 
-/// The visual tokens [N, K, D] of the batch; K = 0 where there are no pictures.
+/// The visual tokens [N, K, D] of the batch; K = 0 where there are no pictures. What came as features is not seen by the
+/// tower again.
 [[nodiscard]] at::Tensor visual_tokens(const model::multimodal& m, const qa_batch& batch);
 
 /// Hidden states [M, D] at the label positions.

@@ -14,10 +14,12 @@
 
 namespace freshet::distill {
 
-/// One labelled sample, as the student will read it. K kept tokens of P bytes (none where the student reads
-/// text only), A answer positions, k teacher logits a position.
+/// One labelled sample, as the student will read it. K kept tokens of P bytes or F features (none where the
+/// student reads text only), A answer positions, k teacher logits a position.
 struct labelled_sample {
-  host_tensor patches;                   ///< u8 [K, P]
+  host_tensor patches;                   ///< u8 [K, P]; empty where the picture came as features
+  host_tensor features = {};             ///< i8 [K, F] of the student's frozen vision tower, in its place
+  std::vector<float> feature_scales = {};  ///< [K], times which they are
   std::vector<std::int64_t> positions;   ///< [K] cells of the grid
   std::vector<std::int32_t> prompt;
   std::vector<std::int32_t> answer;      ///< [A], end token included

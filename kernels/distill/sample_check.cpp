@@ -24,16 +24,33 @@ bool all_words(const std::vector<std::int32_t>& ids, std::int64_t words) {
 }
 
 result<void> check_text_only(const labelled_sample& s) {
-  if (s.patches.empty() && s.positions.empty()) return {};
+  if (s.patches.empty() && s.features.empty() && s.positions.empty()) return {};
   return wrong_shape("it has cells of a picture, and the student reads text only");
 }
 
-result<void> check_cells(const labelled_sample& s, const model::vision_config& v) {
-  const std::int64_t width = v.cell_values();
-  if (!is_matrix(s.patches, dtype::u8, s.positions.size(), width)) {
-    return wrong_shape("patches must be u8 [" + std::to_string(s.positions.size()) + ", " + std::to_string(width) +
-                       "], one row a position");
+result<void> check_tokens(const labelled_sample& s, const model::vision_config& v) {
+  const auto shape = [&](std::int64_t width) {
+    return "[" + std::to_string(s.positions.size()) + ", " + std::to_string(width) + "], one row a position";
+  };
+  if (s.features.empty()) {
+    if (!is_matrix(s.patches, dtype::u8, s.positions.size(), v.cell_values())) {
+      return wrong_shape("patches must be u8 " + shape(v.cell_values()));
+    }
+    return {};
   }
+  if (!s.patches.empty()) return wrong_shape("it has both patches and features");
+  if (!is_matrix(s.features, dtype::i8, s.positions.size(), v.cell_features())) {
+    return wrong_shape("features must be i8 " + shape(v.cell_features()));
+  }
+  const bool scaled = s.feature_scales.size() == s.positions.size() &&
+                      all_finite(s.feature_scales.data(), s.feature_scales.size()) &&
+                      std::all_of(s.feature_scales.begin(), s.feature_scales.end(), [](float x) { return x >= 0; });
+  return scaled ? result<void>() : wrong_value("feature_scales must be " + std::to_string(s.positions.size()) +
+                                               " finite numbers, not negative");
+}
+
+result<void> check_cells(const labelled_sample& s, const model::vision_config& v) {
+  FRESHET_TRY(check_tokens(s, v));
   if (s.positions.empty()) return wrong_shape("no token was kept");
   std::vector<bool> taken(static_cast<std::size_t>(v.cells()), false);
   for (std::int64_t p : s.positions) {

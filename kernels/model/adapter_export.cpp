@@ -1,24 +1,14 @@
 #include "kernels/model/adapter_export.hpp"
 
-#include <cstdio>
 #include <string>
 
+#include "kernels/base/hex.hpp"
 #include "kernels/model/line.hpp"
 #include "kernels/model/multimodal.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/trainable_set.hpp"
 
 namespace freshet::model {
-namespace {
-
-std::string shown(content_hash line) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(line.value));
-  return text;
-}
-
-}  // namespace
-
 result<exported_adapter> export_adapter(const std::filesystem::path& base, const lora_spec& spec, content_hash line,
                                         const host_tensor& values, const std::filesystem::path& to, library_names names,
                                         const std::string& chat_template) {
@@ -26,8 +16,8 @@ result<exported_adapter> export_adapter(const std::filesystem::path& base, const
   FRESHET_TRY(net.attach(spec));
   FRESHET_TRY_ASSIGN(const std::string frame, frame_text_of(base, chat_template));
   if (const content_hash own = line_of(net, spec, frame); own != line) {
-    return error{errc::wrong_base, base.string() + " with these adapters is the line " + shown(own) +
-                                       ", what was learned belongs to " + shown(line) +
+    return error{errc::wrong_base, base.string() + " with these adapters is the line " + hex_of(own) +
+                                       ", what was learned belongs to " + hex_of(line) +
                                        "; the folder, rank, alpha, targets, seed and chat template must be the distiller's"};
   }
   FRESHET_TRY(trainable_set::of(net.weights()).write(values));

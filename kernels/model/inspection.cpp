@@ -7,6 +7,7 @@
 
 #include "kernels/model/architecture.hpp"
 #include "kernels/model/base_hash.hpp"
+#include "kernels/model/encoder_hash.hpp"
 #include "kernels/model/line.hpp"
 #include "kernels/model/quantised_checkpoint.hpp"
 #include "kernels/model/quantised_weight.hpp"
@@ -110,22 +111,27 @@ result<line_figures> hash_model(const std::filesystem::path& folder, const lora_
     return error{errc::not_found, folder.string() + ": no layer is named by the lora targets, so there is no line"};
   }
   base_hasher hash;
+  encoder_hasher encoder(config);
+  const auto add = [&](const std::string& name, const std::vector<std::int64_t>& shape, const host_tensor& values) {
+    hash.add(name, shape, values);
+    encoder.add(name, shape, values);
+  };
   for (const auto& [name, shape] : fit.expected) {
     if (fit.quantised.count(name) != 0) {
       const std::string layer = name.substr(0, name.rfind('.'));
       const auto names = quantised_names(fit.spelling, name);
       FRESHET_TRY_ASSIGN(const host_tensor levels, files.get(names[0]));
       FRESHET_TRY_ASSIGN(const host_tensor scales, files.get(names[1]));
-      hash.add(layer + levels_suffix, levels.shape(), levels);
-      hash.add(layer + scales_suffix, scales.shape(), scales);
+      add(layer + levels_suffix, levels.shape(), levels);
+      add(layer + scales_suffix, scales.shape(), scales);
       continue;
     }
     FRESHET_TRY_ASSIGN(const host_tensor stored, files.get(fit.spelling.in_file(name)));
-    hash.add(name, shape, to_host(to_torch(stored).to(at::kFloat)));
+    add(name, shape, to_host(to_torch(stored).to(at::kFloat)));
   }
   const std::uint64_t base = hash.digest();
   FRESHET_TRY_ASSIGN(const std::string frame, frame_text_of(folder, chat_template));
-  return line_figures{base, line_of(base, trainable_set::of(shapes.first), adapters, frame)};
+  return line_figures{base, line_of(base, trainable_set::of(shapes.first), adapters, frame), encoder.digest()};
 }
 
 }  // namespace freshet::model

@@ -59,6 +59,7 @@ result<inspection> inspect_model(const std::filesystem::path& folder, const lora
 struct line_figures {
   std::uint64_t base_hash = 0;   ///< multimodal::base_hash
   content_hash line;             ///< line_of
+  content_hash encoder;          ///< encoder_hash; 0 of a decoder alone
 };
 /// Reads every weight; memory for the largest tensor in f32.
 /// `chat_template` as the roles have it: it is part of the line.

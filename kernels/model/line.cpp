@@ -37,6 +37,7 @@ content_hash line_of(std::uint64_t base_hash, const trainable_set& trained, cons
   for (const std::string& target : spec.targets) put(bytes, target);
   put(bytes, spec.seed);
   if (!frame_text.empty()) put(bytes, frame_text);
+  if (!spec.train_vision) put(bytes, std::string("the vision tower is frozen"));
   return content_hash(XXH3_64bits(bytes.data(), bytes.size()));
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/model/part_names.hpp"
+
 namespace freshet::model {
 
 std::vector<std::int64_t> lora_a_shape(std::vector<std::int64_t> weight, std::int64_t rank) {
@@ -34,10 +36,12 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> adaptable_layers(
 
 result<std::int64_t> add_lora(parameters& to, const lora_spec& spec) {
   if (spec.rank < 1) return error{errc::invalid_argument, "lora rank " + std::to_string(spec.rank) + ", wants at least 1"};
+  if (!spec.train_vision) to.freeze(tower_part);
   const rng base(spec.seed);
   std::int64_t layers = 0;
   std::vector<std::pair<std::string, at::Tensor>> fresh;
   const auto adapt = [&](const std::string& layer, const std::vector<std::int64_t>& shape) {
+    if (to.frozen(layer)) return;
     const std::string last = layer.substr(layer.rfind('.') + 1);
     if (std::find(spec.targets.begin(), spec.targets.end(), last) == spec.targets.end()) return;
     // What one output reads: all inputs of a linear layer, a window of all channels of a convolution.
@@ -55,7 +59,8 @@ result<std::int64_t> add_lora(parameters& to, const lora_spec& spec) {
   if (layers == 0) {
     std::string wanted;
     for (const std::string& t : spec.targets) wanted += (wanted.empty() ? "" : ", ") + t;
-    return error{errc::not_found, "no linear layer or convolution is named by the lora targets [" + wanted + "]"};
+    return error{errc::not_found, "no linear layer or convolution" + std::string(spec.train_vision ? "" : " outside of the frozen vision tower") +
+                                      " is named by the lora targets [" + wanted + "]"};
   }
   for (auto& [name, value] : fresh) to.set(name, std::move(value));
   return layers;

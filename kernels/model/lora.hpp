@@ -17,7 +17,8 @@ struct lora_spec {
   double alpha = 8;                     ///< the update is scaled by alpha / rank
   std::vector<std::string> targets;     ///< last part of a layer's name: q_proj, fc1, down_proj, ...
   std::uint64_t seed = 1;               ///< of the A matrices; cloud and devices must agree
-  FRESHET_FIELDS(rank, alpha, targets, seed)
+  bool train_vision = true;             ///< else the vision tower stays as it is: no adapters there, its norms and biases frozen
+  FRESHET_FIELDS(rank, alpha, targets, seed, train_vision)
 
   [[nodiscard]] double scale() const { return alpha / static_cast<double>(rank); }
 };
@@ -32,8 +33,8 @@ struct lora_spec {
 
 /// Adds lora_A (uniform ±1/sqrt(in), as Kaiming with a = √5 gives) and lora_B (zero) beside every
 /// targeted weight of a linear layer ([out, in]: A [r, in], B [out, r]) or a convolution ([out, in, kh, kw]:
-/// A [r, in, kh, kw], B [out, r, 1, 1], as PEFT lays them out). Returns how many layers were given one; zero is an error that
-/// names the targets.
+/// A [r, in, kh, kw], B [out, r, 1, 1], as PEFT lays them out), but in frozen parts; freezes the vision tower where the spec
+/// says so. Returns how many layers were given one; zero is an error that names the targets.
 result<std::int64_t> add_lora(parameters& to, const lora_spec& spec);
 
 }  // namespace freshet::model

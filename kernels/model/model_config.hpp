@@ -74,6 +74,8 @@ struct vision_config {
   [[nodiscard]] std::int64_t cell_size() const noexcept { return patch_size * merge; }
   /// Of one cell, all channels.
   [[nodiscard]] std::int64_t cell_values() const noexcept { return num_channels * cell_size() * cell_size(); }
+  /// What the tower makes of one cell.
+  [[nodiscard]] std::int64_t cell_features() const noexcept { return hidden_size * merge * merge; }
   [[nodiscard]] std::int64_t cell_grid() const noexcept { return grid() / merge; }
   [[nodiscard]] std::int64_t cells() const noexcept { return cell_grid() * cell_grid(); }
   /// Length of the tower's sequence for a whole image.

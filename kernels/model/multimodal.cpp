@@ -294,9 +294,10 @@ result<void> multimodal::take_frame(const tokenizer& words) {
 
 at::Tensor multimodal::no_picture(std::int64_t rows) const { return at::zeros({rows, 0, config_.text.hidden_size}); }
 
-at::Tensor multimodal::visual_tokens(const visual_input& cells) const {
-  FRESHET_ENSURE(config_.vision.has_value(), "visual_tokens: a decoder alone sees no pictures");
+at::Tensor multimodal::cell_features(const visual_input& cells) const {
+  FRESHET_ENSURE(config_.vision.has_value(), "cell_features: a decoder alone sees no pictures");
   const vision_config& v = *config_.vision;
+  const auto by_cell = [&](const at::Tensor& x) { return x.reshape({x.size(0), x.size(1) / (v.merge * v.merge), v.cell_features()}); };
   if (v.kind == vision_kind::qwen2_vl) {
     const visual_input in = patches_of(cells, v);
     grid_patches grid;
@@ -309,14 +310,20 @@ at::Tensor multimodal::visual_tokens(const visual_input& cells) const {
     grid.rows = in.positions.div(v.grid(), "floor");
     grid.columns = in.positions.remainder(v.grid());
     grid.valid = in.valid;
-    return connector_(grid_tower_.features(grid));
+    return by_cell(grid_tower_.features(grid));
   }
   const std::int64_t layer = config_.projector->vision_feature_layer;
   at::Tensor x = tower_.features(v.merge > 1 ? patches_of(cells, v) : cells, layer);
   if (v.class_token && config_.projector->select == feature_select::drop_class_token) {
     x = x.narrow(1, 1, x.size(1) - 1);
   }
-  return connector_(x);
+  return by_cell(x);
+}
+
+at::Tensor multimodal::tokens_of(const at::Tensor& features) const {
+  FRESHET_ENSURE(config_.vision.has_value(), "tokens_of: a decoder alone sees no pictures");
+  const vision_config& v = *config_.vision;
+  return connector_(features.reshape({features.size(0), features.size(1) * v.merge * v.merge, v.hidden_size}));
 }
 
 sequence multimodal::before_text(const at::Tensor& visual, const at::Tensor& valid, const at::Tensor& cells) const {

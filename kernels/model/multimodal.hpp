@@ -98,7 +98,11 @@ class multimodal {
 
   /// Visual tokens after the connector [N, K, D], of pictures cut into cells: patches f32 [N, K, channels ·
   /// cell_size²], positions in the grid of cells.
-  [[nodiscard]] at::Tensor visual_tokens(const visual_input& cells) const;
+  [[nodiscard]] at::Tensor visual_tokens(const visual_input& cells) const { return tokens_of(cell_features(cells)); }
+  /// The tower's part of that: the features of each cell's patches, one after another, [N, K, F = merge² · E].
+  [[nodiscard]] at::Tensor cell_features(const visual_input& cells) const;
+  /// The connector's: [N, K, F] → [N, K, D], each cell by itself.
+  [[nodiscard]] at::Tensor tokens_of(const at::Tensor& features) const;
   /// For text without pictures: [rows, 0, D].
   [[nodiscard]] at::Tensor no_picture(std::int64_t rows) const;
 

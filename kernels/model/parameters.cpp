@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace freshet::model {
 
 void parameters::set(const std::string& name, at::Tensor value) {
@@ -44,6 +46,7 @@ std::int64_t parameters::count_values() const {
 parameters parameters::clone() const {
   parameters copy;
   copy.quantised_ = quantised_;
+  copy.frozen_ = frozen_;
   for (const auto& [name, value] : items_) {
     const std::string layer = name.substr(0, name.rfind('.'));
     const auto w = quantised_.find(layer);
@@ -57,6 +60,10 @@ void parameters::set_quantised(const std::string& layer, quantised_weight value)
   set(layer + levels_suffix, value.levels);
   set(layer + scales_suffix, value.scales);
   quantised_.insert_or_assign(layer, std::move(value));
+}
+
+bool parameters::frozen(const std::string& name) const {
+  return std::any_of(frozen_.begin(), frozen_.end(), [&](const std::string& part) { return name.compare(0, part.size(), part) == 0; });
 }
 
 quantised_weight parameters::quantised(const std::string& layer) const {

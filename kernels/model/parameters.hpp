@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -40,10 +41,15 @@ class parameters {
   [[nodiscard]] quantised_weight quantised(const std::string& layer) const;
   [[nodiscard]] const std::map<std::string, quantised_weight>& all_quantised() const { return quantised_; }
 
+  /// Names that begin so are never trained (trainable_set.hpp), and get no adapters.
+  void freeze(std::string_view part) { frozen_.emplace_back(part); }
+  [[nodiscard]] bool frozen(const std::string& name) const;
+
  private:
   std::vector<std::pair<std::string, at::Tensor>> items_;
   std::unordered_map<std::string, std::size_t> index_;
   std::map<std::string, quantised_weight> quantised_;
+  std::vector<std::string> frozen_;
 };
 
 }  // namespace freshet::model

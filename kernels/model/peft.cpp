@@ -245,7 +245,7 @@ lora_adapter adapter_of(const model_config& config, const parameters& weights, c
         const std::string layer = name.substr(0, name.size() - ends_a.size());
         out.config.targets.names.push_back(library_name(config, layer, library_names::current));
       }
-    } else if (is_norm_or_bias(name)) {
+    } else if (is_norm_or_bias(name) && !weights.frozen(name)) {
       out.norms_and_biases.emplace_back(name, value);
     }
   }

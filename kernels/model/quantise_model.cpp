@@ -6,6 +6,7 @@
 #include <cctype>
 #include <map>
 
+#include "kernels/model/part_names.hpp"
 #include "kernels/model/quantised_checkpoint.hpp"
 #include "kernels/quant/quantiser.hpp"
 
@@ -73,6 +74,7 @@ std::vector<std::string> quantisable_layers(const model_config& config, const qu
   std::vector<std::string> words;
   for (const auto& [name, shape] : expected_parameters(config)) {
     if (!is_quantisable(name, shape)) continue;
+    if (options.float_vision && name.compare(0, tower_part.size(), tower_part) == 0) continue;
     const std::string layer = name.substr(0, name.rfind('.'));
     if (!is_words(layer)) {
       out.push_back(layer);

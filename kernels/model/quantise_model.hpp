@@ -20,6 +20,7 @@ struct quantise_options {
   quantisation_config format;
   rounding method = rounding::nearest;
   int head_bits = 8;  ///< of embedding and head: 8, 4 in the format's groups, or 0 = float
+  bool float_vision = false;  ///< the vision tower stays as it is: a teacher may have the same one
 };
 
 /// Runs a model over the calibration's questions. A matrix that nothing reaches (an embedding that is no head) is rounded

@@ -22,7 +22,7 @@ bool is_trainable(const std::string& name) {
 trainable_set trainable_set::of(const parameters& model) {
   trainable_set set;
   for (const auto& [name, value] : model.all()) {
-    if (is_trainable(name)) set.tensors_.push_back({name, value, 0});
+    if (is_trainable(name) && !model.frozen(name)) set.tensors_.push_back({name, value, 0});
   }
   std::sort(set.tensors_.begin(), set.tensors_.end(),
             [](const trainable_tensor& a, const trainable_tensor& b) { return a.name < b.name; });

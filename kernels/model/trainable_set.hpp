@@ -24,7 +24,7 @@ struct trainable_tensor {
 
 class trainable_set {
  public:
-  /// Picks by name: *norm*.{weight,bias}, any .bias, lora_A and lora_B. Sorted by name.
+  /// Picks by name: *norm*.{weight,bias}, any .bias, lora_A and lora_B, of parts that are not frozen. Sorted by name.
   static trainable_set of(const parameters& model);
 
   [[nodiscard]] const std::vector<trainable_tensor>& tensors() const { return tensors_; }

@@ -14,6 +14,24 @@ const std::string vision_prefix(vision_model_part);
 
 }  // namespace
 
+visual_input places_of(const std::vector<std::vector<std::int64_t>>& positions) {
+  std::size_t most = 1;
+  for (const auto& p : positions) most = std::max(most, p.size());
+  const bool ragged = std::any_of(positions.begin(), positions.end(), [&](const auto& p) { return p.size() != most; });
+  const auto n = static_cast<std::int64_t>(positions.size());
+  const auto longest = static_cast<std::int64_t>(most);
+  visual_input out;
+  out.positions = at::zeros({n, longest}, at::kLong);
+  at::Tensor valid = at::zeros({n, longest}, at::kBool);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto& p = positions[static_cast<std::size_t>(i)];
+    std::copy(p.begin(), p.end(), out.positions.data_ptr<std::int64_t>() + i * longest);
+    std::fill_n(valid.data_ptr<bool>() + i * longest, p.size(), true);
+  }
+  if (ragged) out.valid = valid;
+  return out;
+}
+
 at::Tensor to_patches(const at::Tensor& pixels, std::int64_t patch_size) {
   const std::int64_t n = pixels.size(0);
   const std::int64_t c = pixels.size(1);

@@ -20,6 +20,10 @@ struct visual_input {
   at::Tensor valid;      ///< bool [N, K] false for padding; undefined = all valid
 };
 
+/// Where the kept cells of several pictures are: positions and, where rows are padded to the longest, `valid`.
+/// positions[n] = the cells of picture n. No patches.
+[[nodiscard]] visual_input places_of(const std::vector<std::vector<std::int64_t>>& positions);
+
 /// Cuts pictures into patches. pixels f32 [N, C, side, side] → [N, L, P]. Errors: none; sides must
 /// be at least one patch (a remainder is dropped, as a strided convolution does).
 [[nodiscard]] at::Tensor to_patches(const at::Tensor& pixels, std::int64_t patch_size);

@@ -95,6 +95,34 @@ TEST_F(assembled, cloud_and_devices_agree_on_the_line) {
   EXPECT_EQ(committed[0].values.items(), *parts.adapter_values());
 }
 
+// Here teacher and student are one model, so one tower.
+TEST_F(assembled, features_travel_between_two_models_with_one_tower) {
+  const auto frozen = [&](const char* format) {
+    topology::graph g = graph();
+    for (auto& role : g.roles) {
+      if (auto* s = std::get_if<config::distiller_settings>(&role.settings)) s->train_vision = false;
+      if (auto* s = std::get_if<config::uplink_filter_settings>(&role.settings)) s->format = format;
+    }
+    return std::make_unique<assembly>(std::move(g), keyed());
+  };
+  for (const char* node : {"cloud", "edge-1"}) {
+    const auto made = frozen("features")->node(node);
+    EXPECT_TRUE(made.ok()) << made.err().text();
+  }
+  const auto words = *model::load_tokenizer(models() / "teacher");
+  ASSERT_TRUE(model::multimodal::random(test::tiny_student_config(words->vocab_size()), 99).save(models() / "teacher").ok());
+  for (const char* format : {"features", "cheapest"}) {
+    const auto refused = frozen(format)->node("cloud");
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.err().code, errc::config);
+    for (const std::string& part : {std::string("cloud/distiller"), (models() / "teacher").string(),
+                                    (models() / "student").string(), std::string("uplink_filter.format")}) {
+      EXPECT_NE(refused.err().text().find(part), std::string::npos) << refused.err().text();
+    }
+  }
+  EXPECT_TRUE(frozen("dct")->node("cloud").ok()) << "pixels are for any teacher";
+}
+
 TEST_F(assembled, an_unknown_node_is_answered_with_those_that_exist) {
   assembly parts(graph(), keyed());
   const auto got = parts.node("cluod");

@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "kernels/model/encoder_hash.hpp"
 #include "tests/support/device_fixture.hpp"
 
 namespace freshet::actors {
@@ -257,8 +258,33 @@ TEST_F(device_core_test, sends_only_what_it_is_told_to) {
   ASSERT_EQ(seen.size(), 1U);
   EXPECT_TRUE(seen[0].features.empty());
   EXPECT_TRUE(seen[0].token_relevance.empty());
+  EXPECT_TRUE(seen[0].encoded.empty());
+  EXPECT_EQ(seen[0].encoder, content_hash());
   EXPECT_FALSE(seen[0].patches.empty());
   EXPECT_FALSE(seen[0].answer_logits.empty());
+}
+
+TEST_F(device_core_test, sends_the_features_of_a_frozen_tower_and_says_whose_they_are) {
+  auto o = options(true);
+  o.send_encoded = true;
+  o.lora.train_vision = false;
+  auto core = make(o);
+  core->start(now_, out_);
+  pace(*core, 1, 0, 3);
+  work_off(*core);
+  const auto seen = out_.take<observation_batch>();
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].encoder, model::encoder_hash(*model::multimodal::load(tiny_.model())));
+  const auto student = student_runtime::load({tiny_.model(), o.lora, 4});
+  ASSERT_TRUE(student.ok());
+  std::vector<prepared_question> asked;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    const auto sample = noise_source(1).at(i);
+    asked.push_back(*student->prepare(sample->picture, sample->question));
+  }
+  wanted_extras wanted;
+  wanted.encoded = true;
+  EXPECT_EQ(seen[0].encoded, student->answer(asked, wanted).encoded);
 }
 
 }  // namespace device_core_test

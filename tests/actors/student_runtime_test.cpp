@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "kernels/model/encoder_hash.hpp"
 #include "kernels/model/generate.hpp"
 #include "kernels/model/line.hpp"
 #include "kernels/model/patches.hpp"
@@ -120,6 +121,31 @@ TEST(student_runtime, answers_are_those_of_the_model_alone) {
               1e-4F);
     EXPECT_LT(largest_gap(alone.relevance.data_ptr<float>(), got.relevance.as<float>() + i * 16, 16), 1e-5F);
   }
+}
+
+TEST(student_runtime, a_frozen_tower_gives_features_that_any_update_leaves_alone) {
+  tiny_student tiny;
+  EXPECT_EQ(load(tiny).encoder(), content_hash()) << "a tower that learns is nobody else's";
+  tiny.lora.train_vision = false;
+  student_runtime student = load(tiny);
+  const auto net = model::multimodal::load(tiny.model());
+  EXPECT_EQ(student.encoder(), model::encoder_hash(*net));
+  EXPECT_EQ(student.frozen_copy().encoder(), student.encoder());
+  const auto asked = questions(student, 0, 3);
+  wanted_extras wanted;
+  EXPECT_TRUE(student.answer(asked, wanted).encoded.empty());
+  wanted.encoded = true;
+  const answered_batch before = student.answer(asked, wanted);
+  ASSERT_EQ(before.encoded.shape(), (std::vector<std::int64_t>{3, 16, 16}));
+  ASSERT_TRUE(student.write(moved(student.base_values(), 0.3, 5)).ok());
+  const answered_batch after = student.answer(asked, wanted);
+  EXPECT_EQ(after.encoded, before.encoded);
+  EXPECT_NE(after.features, before.features) << "the connector has learned";
+  const at::NoGradGuard no_grad;
+  model::visual_input visual;
+  visual.patches = model::normalise_patches(at::tensor(asked[1].patches).reshape({1, 16, 48}));
+  const at::Tensor alone = net->cell_features(visual).contiguous();
+  EXPECT_LT(largest_gap(alone.data_ptr<float>(), before.encoded.as<float>() + 256, 256), 1e-5F);
 }
 
 TEST(student_runtime, the_same_question_gives_the_same_bytes_and_only_what_is_wanted) {

@@ -13,6 +13,7 @@
 
 #include "kernels/base/rng.hpp"
 #include "kernels/uncertainty/token_codec.hpp"
+#include "kernels/uncertainty/token_mask.hpp"
 #include "tests/support/fake_outbox.hpp"
 #include "topology/wire/codec.hpp"
 
@@ -376,6 +377,8 @@ TEST(uplink_filter, hostile_observations_are_counted_and_skipped) {
   spoil([](auto& b) { b.patches = host_tensor::of(std::vector<std::uint8_t>(2 * tokens * patch_bytes), dims({std::size_t{2}, tokens, patch_bytes})); });
   spoil([&](auto& b) { b.features = f32({3, tokens + 1, width}); });
   spoil([&](auto& b) { b.features = f32({3 * tokens, width}); });
+  spoil([&](auto& b) { b.encoded = f32({3, tokens + 1, width}); });
+  spoil([&](auto& b) { b.encoded = f32({3, tokens, width}); });  // whose they are is not said
   spoil([&](auto& b) { b.answer_logits = f32({2, positions, vocabulary}); });
   spoil([&](auto& b) { b.token_relevance = f32({3, tokens - 1}); });
   auto core = filter_of(plain_options());
@@ -404,7 +407,7 @@ TEST(uplink_filter, a_bad_sample_does_not_spoil_its_batch) {
   auto core = filter_of(o);
   fake_outbox out;
   world w(14);
-  observation_batch b = w.observe(6);
+  observation_batch b = w.observe(7);
   b.answer_length[0] = 0;
   b.answer_length[1] = positions + 1;
   b.questions[2] = std::string(5000, 'x');
@@ -414,33 +417,81 @@ TEST(uplink_filter, a_bad_sample_does_not_spoil_its_batch) {
   std::vector<float> features(b.features.as<float>(), b.features.as<float>() + b.features.items());
   features[4 * tokens * width + 1] = INFINITY;
   b.features = host_tensor::of(features, b.features.shape());
+  features[4 * tokens * width + 1] = 0;
+  features[5 * tokens * width + 2] = NAN;
+  b.encoded = host_tensor::of(features, b.features.shape());
+  b.encoder = content_hash(1);
   feed(*core, b, out);
-  EXPECT_EQ(positions_of(out.take<uts_batch>()), (std::vector<std::uint64_t>{5}));
-  EXPECT_EQ(stats(*core).at("bad_samples").get<int>(), 5);
+  EXPECT_EQ(positions_of(out.take<uts_batch>()), (std::vector<std::uint64_t>{6}));
+  EXPECT_EQ(stats(*core).at("bad_samples").get<int>(), 6);
 }
 
-TEST(uplink_filter, format_is_the_cheaper_one_only_if_the_pair_shares_an_encoder) {
-  const auto format_of = [](token_choice choice, bool allow) {
+TEST(uplink_filter, of_pixels_and_encoder_features_the_cheaper_form_is_sent) {
+  constexpr std::size_t encoded_width = 6;
+  const auto sent_as = [](token_choice choice, bool noise, bool encoded) {
     auto o = plain_options();
     o.format = choice;
-    o.allow_features = allow;
+    o.dct = {24.0, 40.0};
     auto core = filter_of(o);
     fake_outbox out;
     world w(15);
-    feed(*core, w.observe(4), out);
+    observation_batch b = w.observe(4);
+    if (!noise) b.patches = host_tensor::of(std::vector<std::uint8_t>(4 * tokens * patch_bytes, 9), b.patches.shape());
+    std::vector<float> features(4 * tokens * encoded_width);
+    for (std::size_t i = 0; i < features.size(); ++i) features[i] = static_cast<float>(i % 97) - 40;
+    b.encoder = content_hash(77);
+    if (encoded) b.encoded = host_tensor::of(features, dims({std::size_t{4}, tokens, encoded_width}));
+    feed(*core, b, out);
+    EXPECT_EQ(stats(*core).at("bad_samples").get<int>(), encoded || choice == token_choice::patches ? 0 : 4);
     const auto sent = out.take<uts_batch>();
-    EXPECT_EQ(sent.size(), 1U);
-    return sent[0];
+    return sent.empty() ? uts_batch{} : sent[0];
   };
-  // Noise of 12 bytes a patch against 5 + 4 bytes of features.
-  EXPECT_EQ(format_of(token_choice::cheapest, false).format, topology::token_format::patches_u8);
-  EXPECT_EQ(format_of(token_choice::patches, true).format, topology::token_format::patches_u8);
-  for (const uts_batch& b : {format_of(token_choice::cheapest, true), format_of(token_choice::features, false)}) {
+  EXPECT_EQ(sent_as(token_choice::patches, true, true).format, topology::token_format::patches_u8);
+  EXPECT_EQ(sent_as(token_choice::patches, true, true).encoder, content_hash()) << "pixels are nobody's features";
+  EXPECT_EQ(sent_as(token_choice::cheapest, false, true).format, topology::token_format::patches_u8) << "one shade is cheap";
+  EXPECT_TRUE(sent_as(token_choice::cheapest, true, false).samples.empty()) << "there is nothing to compare with";
+  EXPECT_TRUE(sent_as(token_choice::features, true, false).samples.empty());
+  for (const bool noise : {true, false}) {
+    const uts_batch b = sent_as(token_choice::features, noise, true);
     EXPECT_EQ(b.format, topology::token_format::features_i8);
-    EXPECT_EQ(b.token_bytes, width);
+    EXPECT_EQ(b.encoder, content_hash(77));
+    EXPECT_EQ(b.token_bytes, encoded_width);
     EXPECT_EQ(b.scales.items(), 4U * 7U);
-    EXPECT_TRUE(uncertainty::unpack_features(b.payload.data(), b.payload.bytes(), b.zstd, b.scales.as<float>(),
-                                             b.scales.items(), 28, width).ok());
+    const auto got = uncertainty::unpack_features(b.payload.data(), b.payload.bytes(), b.zstd, b.scales.as<float>(),
+                                                  b.scales.items(), 28, encoded_width);
+    ASSERT_TRUE(got.ok());
+    std::size_t row = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      const auto kept = uncertainty::kept_tokens(b.samples[i].kept, tokens);
+      ASSERT_TRUE(kept.ok());
+      for (const auto l : *kept) {
+        for (std::size_t f = 0; f < encoded_width; ++f) {
+          const float exact = static_cast<float>((((i * tokens) + l) * encoded_width + f) % 97) - 40;
+          EXPECT_NEAR((*got)[row * encoded_width + f], exact, b.scales.as<float>()[row] / 2 + 1e-5);
+        }
+        ++row;
+      }
+    }
+  }
+}
+
+// A ceiling of pixels above what features take, and one below.
+TEST(uplink_filter, the_cheaper_form_is_found_by_measured_bytes) {
+  for (const double ceiling : {20.0, 1000.0}) {
+    auto o = plain_options();
+    o.format = token_choice::cheapest;
+    o.token_share = 1;
+    o.dct = {2.0, ceiling};
+    auto core = filter_of(o);
+    fake_outbox out;
+    world w(25);
+    observation_batch b = w.observe(4);
+    b.encoder = content_hash(5);
+    b.encoded = b.features;
+    feed(*core, b, out);
+    const auto sent = out.take<uts_batch>();
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent[0].format, ceiling < 100 ? topology::token_format::patches_dct : topology::token_format::features_i8);
   }
 }
 
@@ -582,9 +633,11 @@ TEST(uplink_filter, the_configuration_document_maps_onto_options) {
   EXPECT_EQ(o->format, token_choice::patches);
   EXPECT_EQ(o->batch, 3U);
   EXPECT_EQ(o->intake, intake);
-  s.format = "features";
-  EXPECT_FALSE(filter_options_of(s, intake).ok()) << "no encoder is shared: devices send none and teachers take none";
-  s.format = "dct";
+  for (const auto& [format, choice] : {std::pair{"dct", token_choice::dct}, std::pair{"features", token_choice::features},
+                                       std::pair{"cheapest", token_choice::cheapest}}) {
+    s.format = format;
+    EXPECT_EQ(filter_options_of(s, intake)->format, choice);
+  }
   s.polarity = "sideways";
   EXPECT_FALSE(filter_options_of(s, intake).ok());
 }

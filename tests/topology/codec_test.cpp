@@ -147,6 +147,7 @@ TEST(codec, the_bytes_are_those_of_the_protocol) {
   sample.kept = {0x10, 0x00};
   sample.kept_count = 1;
   batch.samples = {sample};
+  batch.encoder = content_hash(6);
   p.body = batch;
   const auto frames = encode(p).value();
   ASSERT_EQ(frames.size(), 4U);
@@ -156,14 +157,23 @@ TEST(codec, the_bytes_are_those_of_the_protocol) {
                                        0x92, 0xa1, 'c',  0xa5, 'b',  'e', 'n', 'c', 'h',            // to
                                        0xcf, 1,    2,    3,    4,    5,   6,   7,   8,              // life
                                        0xcd, 0x01, 0x2c, 0,    0,    9}));  // number … to_life
-  EXPECT_EQ(copy(frames[1]), (std::vector<std::uint8_t>{0x9a, 7,    0xce, 0x00, 0x01, 0x11, 0x70, 0xc3, 9,
+  EXPECT_EQ(copy(frames[1]), (std::vector<std::uint8_t>{0x9b, 7,    0xce, 0x00, 0x01, 0x11, 0x70, 0xc3, 9,
                                                         1,    0xc2, 2,    0x93, 1,    0x92, 1,    2,    1,  // payload
                                                         0x93, 7,    0x91, 1,    2,                          // scales
                                                         0x91, 0x99, 5,    0xa2, 'q',  '?',  0xa0, 0xca, 0x3f,
                                                         0xc0, 0,    0,    0xc2, 0xc4, 2,    0x10, 0x00, 1,
-                                                        0,    0xa0}));  // student and domain: of probes only
+                                                        0,    0xa0,   // student and domain: of probes only
+                                                        6}));         // encoder
   EXPECT_EQ(copy(frames[2]), (std::vector<std::uint8_t>{0x01, 0xff}));
   EXPECT_EQ(copy(frames[3]), (std::vector<std::uint8_t>{0, 0, 0, 0x3f}));
+  // As it was before batches named an encoder, and as it lies in journals of that time.
+  auto earlier = frames;
+  auto body = copy(frames[1]);
+  body[0] = 0x9a;
+  body.pop_back();
+  earlier[1] = shared_bytes::of(std::move(body));
+  batch.encoder = {};
+  EXPECT_EQ(std::get<uts_batch>(*decode(earlier, {}).value().body), batch);
 }
 
 TEST(codec, numbers_in_vectors_are_little_endian_binary) {

@@ -8,6 +8,7 @@
 
 #include "config/print.hpp"
 #include "topology/graph/embedded.hpp"
+#include "topology/graph/links.hpp"
 
 namespace freshet::topology {
 namespace {
@@ -150,7 +151,19 @@ INSTANTIATE_TEST_SUITE_P(
               "t.toml:6:1: roles: node edge has 3 devices and 2 uplink_filters; have one for all or one for each"},
         wrong{good + "[[roles]]\nkind = \"device\"\nnode = \"edge\"\nname = \"b\"\n[device]\nstate_dir = \"/d\"\n",
               "t.toml:27:1: roles.settings.state_dir: \"/d\" is the folder of edge/device (line 6) too; leave state_dir "
-              "out, or give each role a folder of its own"}));
+              "out, or give each role a folder of its own"},
+        wrong{good + "[uplink_filter]\nformat = \"features\"\n",
+              "t.toml:9:1: roles.settings.format: \"features\" sends what a vision tower makes of pictures, which the teacher can "
+              "only read where the student's tower stays as it is: distiller.train_vision = false is right, or format = "
+              "\"dct\" or \"patches\""}));
+
+TEST(graph_load, features_travel_where_the_tower_is_frozen) {
+  for (const char* format : {"features", "cheapest", "dct", "patches"}) {
+    const auto g = load_graph(good + "[distiller]\ntrain_vision = false\n[uplink_filter]\nformat = \"" + format + "\"\n", options());
+    ASSERT_TRUE(g.ok()) << g.err().text();
+    EXPECT_EQ(features_travel(*g), std::string(format) == "features" || std::string(format) == "cheapest") << format;
+  }
+}
 
 TEST(graph_load, all_problems_of_a_file_come_at_once) {
   const auto g = load_graph(

@@ -17,6 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 graph load_graph(const std::string& text) {
   load_options options;
@@ -87,6 +88,16 @@ TEST(plan, a_setting_restarts_the_roles_that_read_it) {
   EXPECT_THAT(line.steps[0].cost, HasSubstr("another line"));
 }
 
+// Devices must begin to send features, and the distiller's start finds out whether the teacher has their tower.
+TEST(plan, a_filter_that_is_to_send_features_restarts_who_makes_them_and_who_judges_the_pair) {
+  const std::string frozen = "[distiller]\ntrain_vision = false\n";
+  const graph now = load_graph(frozen + cloud_with() + edge(1));
+  const change_plan other = plan_change(now, load_graph(frozen + "[uplink_filter]\nformat = \"patches\"\n" + cloud_with() + edge(1)));
+  EXPECT_THAT(texts(other), ElementsAre("restart edge-1/uplink_filter"));
+  const change_plan features = plan_change(now, load_graph(frozen + "[uplink_filter]\nformat = \"features\"\n" + cloud_with() + edge(1)));
+  EXPECT_THAT(texts(features), UnorderedElementsAre("restart cloud/distiller", "restart edge-1/device", "restart edge-1/uplink_filter"));
+}
+
 TEST(plan, moves_the_teacher_to_another_process) {
   const std::string second = "[[nodes]]\nname = \"lab\"\n[[roles]]\nkind = \"teacher\"\nnode = \"lab\"\n";
   const change_plan p = plan_change(load_graph(cloud_with() + edge(1)), load_graph(cloud_with("teacher") + second + edge(1)));
@@ -154,7 +165,7 @@ TEST(role_image, of_whoever_holds_the_line_has_all_that_decides_it) {
   const graph g = load_graph(embedded_default(options));
   for (const role_kind kind : {role_kind::device, role_kind::distiller, role_kind::compressor, role_kind::deployer}) {
     const role_image image = image_of(graph_index(g), *g.roles_of(kind).front());
-    for (const char* setting : {"student", "chat_template", "lora_rank", "lora_alpha", "lora_targets", "seed"})
+    for (const char* setting : {"student", "chat_template", "lora_rank", "lora_alpha", "lora_targets", "train_vision", "seed"})
       EXPECT_EQ(image.count(std::string("distiller.") + setting), 1U) << config::name(kind) << ": " << setting;
   }
 }

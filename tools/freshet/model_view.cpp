@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "kernels/base/hex.hpp"
 #include "tools/freshet/progress_view.hpp"
 
 namespace freshet::cli {
@@ -13,12 +14,6 @@ std::string grouped(std::int64_t value) {
   std::string digits = std::to_string(value);
   for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, " ");
   return digits;
-}
-
-std::string hex(std::uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
 }
 
 std::string row(const std::string& name, const std::string& what) {
@@ -81,7 +76,8 @@ std::string text_of(const model::inspection& found, const model::lora_spec& adap
                                                                std::to_string(t.adapted_layers) + " layers"));
   out += row("", "a whole one is " + memory(static_cast<std::uint64_t>(t.values) * 2) + " as fp16");
   if (line) {
-    out += row("line", hex(line->line.value) + " (weights " + hex(line->base_hash) + ")");
+    out += row("line", hex_of(line->line) + " (weights " + hex_of(content_hash(line->base_hash)) + ")");
+    if (c.vision) out += row("vision tower", hex_of(line->encoder) + ": models with the same one can share its features");
   } else {
     out += row("line", "not computed, as it reads all weights: --hash");
   }
@@ -118,7 +114,8 @@ nlohmann::json json_of(const model::inspection& found, const model::lora_spec& a
         {"adapted_layers", found.trainable.adapted_layers},
         {"lora_rank", adapters.rank},
         {"lora_alpha", adapters.alpha},
-        {"lora_targets", adapters.targets}}},
+        {"lora_targets", adapters.targets},
+        {"train_vision", adapters.train_vision}}},
       {"line", nullptr},
       {"base_hash", nullptr}};
   if (c.vision) {
@@ -127,8 +124,9 @@ nlohmann::json json_of(const model::inspection& found, const model::lora_spec& a
     out["picture"] = {{"side", c.vision->image_size}, {"visual_tokens", c.image_tokens()}};
   }
   if (line) {
-    out["line"] = hex(line->line.value);
-    out["base_hash"] = hex(line->base_hash);
+    out["line"] = hex_of(line->line);
+    out["base_hash"] = hex_of(content_hash(line->base_hash));
+    if (c.vision) out["encoder_hash"] = hex_of(line->encoder);
   }
   return out;
 }

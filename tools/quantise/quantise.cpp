@@ -85,6 +85,7 @@ result<void> run_quantise(const quantise_request& request) {
     return error{errc::invalid_argument, "--group " + std::to_string(request.group) + ": 8 bits have one scale a row"};
   }
   options.head_bits = request.head_bits;
+  options.float_vision = request.float_vision;
   if (options.head_bits != 0 && options.head_bits != 8 && options.head_bits != request.bits) {
     return error{errc::invalid_argument, "--head-bits " + std::to_string(request.head_bits) + ": use 8, 0, or what --bits says"};
   }

@@ -17,6 +17,7 @@ struct quantise_request {
   std::int64_t group = 0;           ///< columns that share a scale; 0 = 32 with 4 bits
   std::string method = "gptq";      ///< rtn, awq or gptq
   int head_bits = 8;                ///< of embedding and head; 0 = float
+  bool float_vision = false;        ///< the vision tower stays as it is
   std::string data = "scenes";      ///< "scenes" or a data folder, for calibration and measurement
   std::vector<std::string> phases;  ///< the first calibrates; empty = the data's default
   int pictures = 128;               ///< of the calibration

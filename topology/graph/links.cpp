@@ -95,4 +95,11 @@ std::map<std::string, std::string> peers_of(const graph& g, std::string_view nod
   return it == all.end() ? std::map<std::string, std::string>() : std::move(it->second);
 }
 
+bool features_travel(const graph& g) {
+  return std::any_of(g.roles.begin(), g.roles.end(), [](const role_spec& role) {
+    const auto* filter = std::get_if<config::uplink_filter_settings>(&role.settings);
+    return filter != nullptr && filter->may_send_features();
+  });
+}
+
 }  // namespace freshet::topology

@@ -39,6 +39,9 @@ struct link {
 [[nodiscard]] const role_spec* filter_of(const graph& g, const role_spec& device);
 [[nodiscard]] const role_spec* filter_of(const graph_index& g, const role_spec& device);
 
+/// Whether any filter may send what a vision tower makes of pictures, which is for a teacher with the same tower.
+[[nodiscard]] bool features_travel(const graph& g);
+
 /// Nodes that `node` must connect to, with an endpoint of each. Of two linked nodes the one that does not
 /// listen connects; when both listen, the one that stands later in the file.
 [[nodiscard]] std::map<std::string, std::string> peers_of(const graph& g, std::string_view node);

@@ -50,7 +50,9 @@ void borrow(role_image& out, const graph_index& g, role_kind kind, const std::ve
 }
 
 /// What decides the student's line: the model, how it is asked, and the adapter on it.
-const std::vector<std::string> line_settings{"student", "chat_template", "lora_rank", "lora_alpha", "lora_targets", "seed"};
+const std::vector<std::string> line_settings{"student", "chat_template", "lora_rank", "lora_alpha", "lora_targets", "train_vision", "seed"};
+
+const std::string encoder_features = "encoder features travel";
 
 void add_targets(role_image& out, const graph_index& g, const role_spec& role) {
   for (std::size_t k = 0; k < config::role_kinds().size(); ++k) {
@@ -76,6 +78,7 @@ role_image image_of(const graph_index& g, const role_spec& role) {
         const role_image filtering = settings_of(*filter);
         for (const char* name : {"uplink_filter.gate", "uplink_filter.scores", "uplink_filter.token_score"})
           if (const auto it = filtering.find(name); it != filtering.end()) out[name] = it->second;
+        if (std::get<config::uplink_filter_settings>(filter->settings).may_send_features()) out[encoder_features] = "true";
       }
       // Devices deal the samples of a folder among them; worlds have enough for everyone.
       const auto& settings = std::get<config::device_settings>(role.settings);
@@ -93,6 +96,7 @@ role_image image_of(const graph_index& g, const role_spec& role) {
       break;
     case role_kind::distiller:
       borrow(out, g, role_kind::teacher, {"kind", "model", "top_k_logits"});
+      if (features_travel(g.whole())) out[encoder_features] = "true";
       break;
     case role_kind::compressor:
     case role_kind::deployer: {

@@ -211,6 +211,21 @@ void check_filters(const graph_index& g, bool complete, config::problems& out) {
   }
 }
 
+/// What a tower that learns makes of a picture, no other tower makes.
+void check_features(const graph_index& g, config::problems& out) {
+  const auto& distillers = g.roles_of(role_kind::distiller);
+  if (distillers.empty() || !std::get<config::distiller_settings>(distillers.front()->settings).train_vision) return;
+  for (const role_spec* filter : g.roles_of(role_kind::uplink_filter)) {
+    const auto& settings = std::get<config::uplink_filter_settings>(filter->settings);
+    if (!settings.may_send_features()) continue;
+    out.add(filter->at, "roles.settings.format",
+            text_literal(settings.format) + " sends what a vision tower makes of pictures, which the teacher can only read where the "
+                                   "student's tower stays as it is: distiller.train_vision = false is right, or format = \"dct\" or "
+                                   "\"patches\"");
+    return;  // most often a setting of all filters
+  }
+}
+
 void check_reach(const graph_index& g, config::problems& out) {
   std::set<std::pair<std::string, std::string>> judged;
   for (const link& l : links_of(g)) {
@@ -241,6 +256,7 @@ void validate(const graph& g, bool complete, config::problems& out) {
   check_counts(index, complete, out);
   check_state_dirs(g, out);
   check_filters(index, complete, out);
+  check_features(index, out);
   if (complete) check_reach(index, out);
 }
 

@@ -13,9 +13,9 @@
 namespace freshet::topology {
 
 /// DEVICE -> UPLINK-FILTER: a batch of answered samples with all that gates and masks may read.
-/// n samples, L visual tokens each of width D (student, after the projector), P bytes a patch,
-/// A answer positions (padded), V words. Features and relevance are empty when the device is told not
-/// to send them; a batch of no samples (it only ends a tick) has all tensors empty, one of text alone all but the logits.
+/// n samples, L visual tokens each of width D (student, after the projector), P bytes a patch, F encoder features a
+/// token (before the projector), A answer positions (padded), V words. Features, relevance and encoder features are empty
+/// when the device is told not to send them; a batch of no samples (it only ends a tick) has all tensors empty, one of text alone all but the logits.
 struct observation_batch {
   device_id device;
   std::uint64_t tick = 0;                 ///< paced mode: the bench's tick; 0 in free-running mode
@@ -30,8 +30,10 @@ struct observation_batch {
   host_tensor answer_logits;              ///< f32 [n, A, V] raw logits of each generated position
   host_tensor token_relevance;            ///< f32 [n, L] attention of the answer on each visual token
   std::vector<std::string> domains;       ///< [n] what the device calls where a sample is from; empty: it does not know
+  host_tensor encoded = {};               ///< f32 [n, L, F] what the frozen vision tower makes of each token's patches
+  content_hash encoder = {};              ///< of that tower (kernels/model/encoder_hash.hpp)
   FRESHET_FIELDS(device, tick, end_of_tick, student, sequences, questions, answers, answer_length, patches, features,
-                 answer_logits, token_relevance, domains)
+                 answer_logits, token_relevance, domains, encoded, encoder)
 };
 
 /// How the kept tokens of a UTS batch are written.
@@ -70,7 +72,8 @@ struct uts_batch {
   host_tensor payload;                    ///< u8 [bytes]: kept tokens of all samples in order, as `format` says
   host_tensor scales;                     ///< f32 [sum kept], only for features_i8
   std::vector<uts_sample> samples;
-  FRESHET_FIELDS(device, tick, end_of_tick, tokens_per_sample, format, zstd, token_bytes, payload, scales, samples)
+  content_hash encoder = {};              ///< whose features these are; 0 for pixels
+  FRESHET_FIELDS(device, tick, end_of_tick, tokens_per_sample, format, zstd, token_bytes, payload, scales, samples, encoder)
 };
 
 /// INTAKE -> UPLINK-FILTER: what became of samples of a batch. Those in neither list stay the sender's: it

@@ -11,9 +11,11 @@
 #include <fstream>
 #include <limits>
 
+#include "kernels/model/encoder_hash.hpp"
 #include "kernels/model/layers.hpp"
 #include "kernels/model/line.hpp"
 #include "kernels/model/multimodal.hpp"
+#include "kernels/model/part_names.hpp"
 #include "kernels/model/quantise_model.hpp"
 #include "kernels/model/safetensors.hpp"
 #include "kernels/model/tensor_bridge.hpp"
@@ -249,6 +251,28 @@ TEST_P(quantised, files_give_back_the_same_model) {
     EXPECT_EQ(bytes(folder.path() / "model.safetensors"), bytes(other.path() / "model.safetensors"));
     EXPECT_EQ(bytes(folder.path() / "config.json"), bytes(other.path() / "config.json"));
   }
+}
+
+// So that a teacher with the same tower reads what a device encodes.
+TEST_P(quantised, a_tower_may_stay_in_float) {
+  const test::temporary_folder folder;
+  const multimodal dense = multimodal::random(groups_fit_config(false), 7);
+  quantise_options options{format(), rounding::nearest, 8};
+  options.float_vision = true;
+  const auto m = quantise_model(dense, options, {}, [](const std::string&, double) {});
+  ASSERT_TRUE(m.ok()) << m.err().text();
+  ASSERT_TRUE(m->save(folder.path()).ok());
+  const auto loaded = multimodal::load(folder.path());
+  ASSERT_TRUE(loaded.ok()) << loaded.err().text();
+  EXPECT_EQ(encoder_hash(*loaded), encoder_hash(dense));
+  EXPECT_NE(encoder_hash(made(dense, format(), rounding::nearest)), encoder_hash(dense));
+  EXPECT_FALSE(loaded->weights().all_quantised().empty());
+  for (const auto& [layer, w] : loaded->weights().all_quantised()) {
+    EXPECT_NE(layer.compare(0, tower_part.size(), tower_part), 0) << layer;
+  }
+  const at::NoGradGuard no_grad;
+  const visual_input pictures = some_questions(3).visual;
+  EXPECT_TRUE(same_bits(loaded->cell_features(pictures), dense.cell_features(pictures)));
 }
 
 // As the 4304 of SigLIP-so400m: no group divides them, and one layer must not keep a model from its 4 bits.

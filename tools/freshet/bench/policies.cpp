@@ -93,6 +93,16 @@ format = "patches"
 codec = "none"
 )"},
       {"freshet", "the defaults", ""},
+      {"frozen-vision", "the defaults, but the vision tower does not learn (by name only)", R"(
+[distiller]
+train_vision = false
+)", true},
+      {"features", "the same, and pictures travel as the tower's features; for pairs that share it (by name only)", R"(
+[distiller]
+train_vision = false
+[uplink_filter]
+format = "features"
+)", true},
   };
   return all;
 }

@@ -14,6 +14,7 @@ struct policy {
   std::string_view name;
   std::string_view prose;
   std::string toml;        ///< tables of settings that differ from the defaults
+  bool only_by_name = false;  ///< for some pairs, or for a question of its own: not among those that are compared unasked
 };
 
 /// In the order of the table.

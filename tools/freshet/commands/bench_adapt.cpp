@@ -88,6 +88,7 @@ result<std::vector<policy>> policies_of(const adapt_command& command) {
   if (!out.empty()) return out;
   std::string misfit;
   for (const policy& p : policies()) {
+    if (p.only_by_name) continue;
     FRESHET_TRY_ASSIGN(misfit, misfit_of(command.plan, p));
     if (misfit.empty()) {
       out.push_back(p);
@@ -241,7 +242,7 @@ void add_bench_adapt(CLI::App& bench, action& chosen) {
   app->add_option("--teacher", command->plan.teacher, "Folder of the teacher in Hugging Face layout, instead of DIR/teacher");
   app->add_option("--student", command->plan.student, "Folder of the student, instead of DIR/student: another size, or quantised");
   app->add_option("--phases", command->plan.phases, "Domains in order; the first is the student's own")->delimiter(',');
-  app->add_option("--policies", command->policy_names, "Which to compare; all that fit the student when not given")->delimiter(',');
+  app->add_option("--policies", command->policy_names, "Which to compare; when not given, all that fit the student but those by name only")->delimiter(',');
   app->add_option("--seeds", command->seeds, "Number of seeds")->capture_default_str()->check(CLI::Range(1, 100));
   app->add_option("--first-seed", command->first_seed, "The first of them")->capture_default_str();
   app->add_option("--devices", command->plan.devices, "Size of the fleet")->capture_default_str()->check(CLI::Range(1, 64));

@@ -8,7 +8,7 @@ namespace freshet::cli {
 
 line_options::line_options() {
   const config::distiller_settings defaults;
-  adapters = {defaults.lora_rank, defaults.lora_alpha, defaults.lora_targets, defaults.seed};
+  adapters = {defaults.lora_rank, defaults.lora_alpha, defaults.lora_targets, defaults.seed, defaults.train_vision};
 }
 
 void add_line_options(CLI::App& command, const std::shared_ptr<line_options>& to) {
@@ -16,6 +16,7 @@ void add_line_options(CLI::App& command, const std::shared_ptr<line_options>& to
   command.add_option("--alpha", to->adapters.alpha, "Their scale is this over the rank")->capture_default_str();
   command.add_option("--targets", to->adapters.targets, "Layers that get one, by the end of their name")->delimiter(',');
   command.add_option("--seed", to->adapters.seed, "Of their first values")->capture_default_str();
+  command.add_flag("!--freeze-vision", to->adapters.train_vision, "The vision tower does not learn (distiller.train_vision = false)");
   command.add_option("--chat-template", to->chat_template, "How the roles ask the student: part of the line")->capture_default_str();
 }
 

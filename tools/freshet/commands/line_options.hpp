@@ -18,7 +18,7 @@ struct line_options {
   line_options();
 };
 
-/// Adds --rank, --alpha, --targets, --seed and --chat-template, which write into `to`.
+/// Adds --rank, --alpha, --targets, --seed, --freeze-vision and --chat-template, which write into `to`.
 void add_line_options(CLI::App& command, const std::shared_ptr<line_options>& to);
 
 }  // namespace freshet::cli

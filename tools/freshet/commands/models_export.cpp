@@ -25,7 +25,7 @@ constexpr const char* export_lessons =
     "\n"
     "  freshet models export-adapter models/scenes/student --student STATE/cloud/distiller/student-31.safetensors --out mine\n"
     "\n"
-    "The options stand for distiller.lora_rank, lora_alpha, lora_targets, seed and chat_template, and begin with their defaults; with\n"
+    "The options stand for distiller.lora_rank, lora_alpha, lora_targets, train_vision, seed and chat_template, and begin with their defaults; with\n"
     "others than the distiller's the line is another, which is refused.";
 
 struct export_options {

@@ -32,7 +32,7 @@ constexpr const char* inspect_lessons =
     "\n"
     "The memory of weights: at 8 and 4 bit as `models quantize` stores them, words in 8 bits either way, norms, biases\n"
     "and convolutions as f32. The trainable set is what travels: norms, biases and LoRA adapters; the\n"
-    "options stand for distiller.lora_rank, lora_alpha, lora_targets and seed, and begin with their defaults. Cloud\n"
+    "options stand for distiller.lora_rank, lora_alpha, lora_targets, train_vision and seed, and begin with their defaults. Cloud\n"
     "and devices can work together only with the same line: the same weights, the same trainable set, the same\n"
     "adapters.";
 

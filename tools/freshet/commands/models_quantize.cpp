@@ -28,6 +28,8 @@ void add_models_quantize(CLI::App& models, action& chosen) {
   app->add_option("--head-bits", r->head_bits, "Of embedding and head: 8, the same as --bits, or 0 for float")
       ->capture_default_str()
       ->check(CLI::IsMember({8, 4, 0}));
+  app->add_flag("--float-vision", r->float_vision,
+                "The vision tower stays in float, so that a teacher with the same tower can read its features");
   app->add_option("--data", r->data, "Pictures and questions for the calibration: \"scenes\", or a data folder")
       ->capture_default_str();
   app->add_option("--phases", r->phases, "Phases of the data; the first one calibrates")->delimiter(',');
