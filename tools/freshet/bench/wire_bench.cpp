@@ -15,7 +15,6 @@
 namespace freshet::cli {
 namespace {
 
-constexpr std::size_t link_rounds = 3;
 constexpr auto flood_time = std::chrono::milliseconds(400);
 constexpr std::size_t pings = 500;
 
@@ -51,7 +50,7 @@ struct latencies {
 
 }  // namespace
 
-result<std::vector<comparison>> bench_wire(rt::system& engine, rt::transport& links,
+result<std::vector<comparison>> bench_wire(rt::system& engine, rt::transport& links, const wire_plan& plan,
                                            const std::function<void(const std::string&)>& progress) {
   const socket_folder folder;
   if (folder.path().empty()) return error{errc::io, "no folder for sockets in " + std::filesystem::temp_directory_path().string()};
@@ -60,8 +59,8 @@ result<std::vector<comparison>> bench_wire(rt::system& engine, rt::transport& li
     return scheme == "ipc" ? "ipc://" + folder.path() + "/" + name : std::string("tcp://127.0.0.1:*");
   };
   std::vector<comparison> lines;
-  for (const std::string scheme : {"tcp", "ipc", "inproc"}) {
-    for (const std::size_t kib : {std::size_t{1}, std::size_t{64}}) {
+  for (const std::string& scheme : plan.transports) {
+    for (const std::size_t kib : plan.payloads_kib) {
       const std::string what = scheme + ", " + std::to_string(kib) + " KiB";
       const std::string name = scheme + std::to_string(kib);
       FRESHET_TRY_ASSIGN(const link_frames frames, frames_of(kib * 1024));
@@ -86,13 +85,13 @@ result<std::vector<comparison>> bench_wire(rt::system& engine, rt::transport& li
       };
       progress("links: " + what + ", messages");
       const turns rate = in_turns(
-          link_rounds, [&] { return failed ? 1.0 : figure(ours->flood(flood_time)); },
+          plan.rounds, [&] { return failed ? 1.0 : figure(ours->flood(flood_time)); },
           [&] { return failed ? 1.0 : figure(bare.flood(flood_time)); });
       progress("links: " + what + ", latency");
       latencies mine;
       latencies other;
       const turns half = in_turns(
-          link_rounds, [&] { return failed ? 1.0 : once(mine, ours->ping(pings)); },
+          plan.rounds, [&] { return failed ? 1.0 : once(mine, ours->ping(pings)); },
           [&] { return failed ? 1.0 : once(other, bare.ping(pings)); });
       if (failed) return error{failed->code, what + ": " + failed->context};
       std::vector<double> ratios;

@@ -2,6 +2,7 @@
 // on two nodes, against bare cppzmq with the same frames.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -13,8 +14,13 @@
 
 namespace freshet::cli {
 
-/// Over tcp (loopback), ipc and inproc, with payloads of 1 KiB and 64 KiB.
-[[nodiscard]] result<std::vector<comparison>> bench_wire(rt::system& engine, rt::transport& links,
+struct wire_plan {
+  std::vector<std::string> transports = {"tcp", "ipc", "inproc"};   ///< tcp is over the loopback
+  std::vector<std::size_t> payloads_kib = {1, 64};
+  std::size_t rounds = 3;                                           ///< turns of both, after one to warm up
+};
+
+[[nodiscard]] result<std::vector<comparison>> bench_wire(rt::system& engine, rt::transport& links, const wire_plan& plan,
                                                          const std::function<void(const std::string&)>& progress);
 
 }  // namespace freshet::cli
