@@ -1,5 +1,6 @@
 #include "actors/kept_tokens.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "kernels/base/hex.hpp"
@@ -10,6 +11,8 @@ namespace freshet::actors {
 namespace {
 
 using topology::token_format;
+
+constexpr float largest_scale = 65504.0F / 127;   // the largest of half precision over the largest level
 
 std::vector<std::uint32_t> counts_of(const topology::uts_batch& batch) {
   std::vector<std::uint32_t> counts;
@@ -25,6 +28,17 @@ std::uint64_t kept_tokens_of(const topology::uts_batch& batch) {
   return all;
 }
 
+result<void> check_scales(const host_tensor& scales, std::uint64_t count) {
+  if (scales.items() != count || (count > 0 && scales.type() != dtype::f32)) {
+    return {errc::shape_mismatch, std::to_string(scales.items()) + " scales of " + std::string(name(scales.type())) + "; " +
+                                      std::to_string(count) + " of f32 are right"};
+  }
+  const float* first = count > 0 ? scales.as<float>() : nullptr;
+  const float* wrong = std::find_if(first, first + count, [](float s) { return !(s >= 0 && s <= largest_scale); });
+  if (wrong == first + count) return {};
+  return {errc::invalid_argument, "a scale of " + std::to_string(*wrong) + "; 0 to " + std::to_string(largest_scale) + " are right"};
+}
+
 result<void> check_encoder(const topology::uts_batch& batch, content_hash own, const char* who) {
   if (own.value == 0) {
     return {errc::unsupported, std::string("tokens came as encoder features, and the ") + who +
@@ -34,11 +48,7 @@ result<void> check_encoder(const topology::uts_batch& batch, content_hash own, c
     return {errc::wrong_base, std::string("tokens came as features of another vision tower than the ") + who + "'s: " +
                                   hex_of(batch.encoder) + ", here " + hex_of(own)};
   }
-  const std::uint64_t tokens = kept_tokens_of(batch);
-  if (batch.scales.type() != dtype::f32 || batch.scales.items() != tokens) {
-    return {errc::shape_mismatch, std::to_string(batch.scales.items()) + " scales for " + std::to_string(tokens) + " tokens"};
-  }
-  return {};
+  return check_scales(batch.scales, kept_tokens_of(batch));
 }
 
 result<void> check_tokens(const topology::uts_batch& batch, std::size_t limit_bytes) {

@@ -24,8 +24,11 @@ result<std::vector<std::uint8_t>> unpack_tokens(const topology::uts_batch& batch
 result<void> check_tokens(const topology::uts_batch& batch,
                           std::size_t limit_bytes = uncertainty::default_payload_limit_bytes);
 
+/// Times which int8 features of `count` tokens are: not negative, and such that no feature is beyond what half precision holds.
+result<void> check_scales(const host_tensor& scales, std::uint64_t count);
+
 /// Whether a reader with the vision tower `own` (model::encoder_hash; 0: it takes no features) may read the features of
-/// this batch, and there are scales for all of them. `who` reads, for the error.
+/// this batch, and its scales are right (check_scales). `who` reads, for the error.
 result<void> check_encoder(const topology::uts_batch& batch, content_hash own, const char* who);
 
 /// Whether a batch carries pixels, in whatever form.

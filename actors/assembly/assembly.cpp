@@ -24,6 +24,7 @@
 #include "actors/teacher/teacher_core.hpp"
 #include "actors/uplink_filter/uplink_filter_core.hpp"
 #include "kernels/distill/rehearsal.hpp"
+#include "kernels/model/encoder_hash.hpp"
 #include "kernels/uncertainty/scores.hpp"
 #include "topology/graph/links.hpp"
 
@@ -362,7 +363,9 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
           return error{errc::config, "teacher.model " + teaching.model + " is a decoder alone, which reads text only, and the student " +
                                          s.student + " looks at pictures; a teacher with a vision tower is right"};
         }
-        if (vision && topology::features_travel(graph_)) FRESHET_TRY(check_shared_encoder(s.student, student.encoder, teaching.model, *teacher.net));
+        if (vision && topology::features_travel(graph_)) {
+          FRESHET_TRY(check_shared_encoder(s.student, student.encoder, teaching.model, model::encoder_hash(*teacher.net)));
+        }
         teacher_width = teacher.net->config().text.hidden_size;
         // Same vocabulary, same ids: then the teacher's logits can be distilled word by word.
         o.labelling.shared_vocabulary = teacher.words->vocab_size() == student.base.words->vocab_size();

@@ -70,17 +70,17 @@ result<void> check_payload(const uts_batch& batch, const batch_limits& limits) {
     return {errc::shape_mismatch, "payload of " + std::to_string(batch.payload.bytes()) + " bytes; " +
                                       std::to_string(tokens) + " kept tokens need " + std::to_string(needed)};
   }
-  const std::uint64_t scales = batch.format == token_format::features_i8 ? tokens : 0;
-  if (batch.scales.items() != scales || (scales > 0 && batch.scales.type() != dtype::f32)) {
-    return {errc::shape_mismatch, std::to_string(batch.scales.items()) + " scales of " +
-                                      std::string(name(batch.scales.type())) + "; " + std::to_string(scales) +
-                                      " of f32 are right"};
+  return check_scales(batch.scales, batch.format == token_format::features_i8 ? tokens : 0);
+}
+
+/// Features are somebody's, pixels nobody's.
+result<void> check_encoder_named(const uts_batch& batch) {
+  const bool features = batch.format == token_format::features_i8 && kept_tokens_of(batch) > 0;
+  if (features && batch.encoder == content_hash()) {
+    return {errc::invalid_argument, "features, and the vision tower that made them is not named"};
   }
-  if (scales > 0) {
-    const float* first = batch.scales.as<float>();
-    if (!std::all_of(first, first + scales, [](float s) { return std::isfinite(s); })) {
-      return {errc::invalid_argument, "a scale is not finite"};
-    }
+  if (carries_patches(batch) && !(batch.encoder == content_hash())) {
+    return {errc::corrupt, "pixels, and a vision tower that would have made them"};
   }
   return {};
 }
@@ -124,6 +124,7 @@ result<void> check_batch(const uts_batch& batch, const batch_limits& limits) {
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
     FRESHET_TRY(check_sample(batch.samples[i], i, batch.tokens_per_sample, limits));
   }
+  FRESHET_TRY(check_encoder_named(batch));
   return check_payload(batch, limits);
 }
 

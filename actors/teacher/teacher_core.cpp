@@ -95,8 +95,8 @@ result<void> teacher_core::open_pixels(job& j) const {
 
 result<void> teacher_core::open_features(const job& j) {
   const topology::uts_batch& b = j.request.batch;
-  // Reads all of the tower, so not before somebody sends features; and then whatever the filters send by now, since what
-  // was accepted must be labelled.
+  // Reads all of the tower, so not before somebody sends features. Then it is known for good: features that were accepted
+  // are labelled even if filters send pixels by now.
   if (!encoder_) encoder_ = model::encoder_hash(*model_);
   FRESHET_TRY(check_encoder(b, *encoder_, "teacher"));
   const model::vision_config& v = *model_->config().vision;
@@ -229,7 +229,7 @@ result<void> teacher_core::answer_slice(job& j) {
       if (k > 0) label.rest_mass.push_back(static_cast<float>(std::max(0.0, 1.0 - mass)));
     }
     label.confidence = static_cast<float>(std::exp(log_confidence));
-    confidence_sum_ += label.confidence;
+    if (std::isfinite(label.confidence)) confidence_sum_ += label.confidence;
     if (options_.send_features) {
       const auto& s = samples[j.next + static_cast<std::size_t>(i)];
       const at::Tensor seen = visual[i].narrow(0, 0, s.kept_count).contiguous();

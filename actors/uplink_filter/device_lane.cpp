@@ -126,12 +126,12 @@ result<device_lane::verdict> device_lane::judge(const observation_batch& batch, 
     if (send_patches) kept.patches = rows_of(view.patches, shape.patch_bytes, selection.kept);
     if (send_features && shown) {
       const float* encoded = batch.encoded.as<float>() + index * shape.tokens * shape.encoded_width;
-      kept.features = rows_of(encoded, shape.encoded_width, selection.kept);
+      kept.encoded = rows_of(encoded, shape.encoded_width, selection.kept);
     }
     open_.tick = batch.tick;
     open_.tokens_per_sample = static_cast<std::uint32_t>(shape.tokens);
     open_.patch_bytes = static_cast<std::uint32_t>(shape.patch_bytes);
-    open_.width = static_cast<std::uint32_t>(shape.encoded_width);
+    open_.encoded_width = static_cast<std::uint32_t>(shape.encoded_width);
     open_.encoder = batch.encoder;
     open_.samples.push_back(std::move(kept));
   }
@@ -142,7 +142,7 @@ bool device_lane::must_seal_before(const observation_batch& batch, const observa
   if (open_.samples.empty()) return false;
   if (open_.tick != batch.tick) return true;
   return shape.samples > 0 && (open_.tokens_per_sample != shape.tokens || open_.patch_bytes != shape.patch_bytes ||
-                               open_.width != shape.encoded_width || open_.encoder != batch.encoder);
+                               open_.encoded_width != shape.encoded_width || open_.encoder != batch.encoder);
 }
 
 result<shipment> device_lane::seal(std::uint64_t tick, bool end_of_tick) {
@@ -157,7 +157,7 @@ result<shipment> device_lane::seal(std::uint64_t tick, bool end_of_tick) {
   double raw = 0;
   for (const kept_sample& k : out.samples) {
     estimated += k.estimated_bytes;
-    raw += static_cast<double>(k.patches.empty() ? k.features.size() : k.patches.size());
+    raw += static_cast<double>(k.patches.empty() ? k.encoded.size() : k.patches.size());
   }
   gate_.correct(wire_bytes(out.packed) - estimated);
   if (raw == 0) return out;  // text alone has no payload

@@ -67,13 +67,13 @@ result<void> pack(shipment& s, const pixel_form& pixels) {
   }
   uncertainty::packed_tokens patches, features;
   const auto all_patches = joined<std::uint8_t>(s, [](const kept_sample& k) -> const auto& { return k.patches; });
-  const auto all_features = joined<float>(s, [](const kept_sample& k) -> const auto& { return k.features; });
+  const auto all_features = joined<float>(s, [](const kept_sample& k) -> const auto& { return k.encoded; });
   const bool as_patches = count == 0 || !all_patches.empty();
   const bool as_features = !all_features.empty();
   b.format = topology::token_format::patches_u8;
   if (as_patches) patches = pack_pixels(s, all_patches, count, pixels, b.format);
   if (as_features) {
-    FRESHET_TRY_ASSIGN(features, uncertainty::pack_features(all_features.data(), count, s.width));
+    FRESHET_TRY_ASSIGN(features, uncertainty::pack_features(all_features.data(), count, s.encoded_width));
   }
   const bool choose_features = as_features && (!as_patches || &uncertainty::cheaper(patches, features) == &features);
   uncertainty::packed_tokens& chosen = choose_features ? features : patches;

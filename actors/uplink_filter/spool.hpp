@@ -18,10 +18,10 @@ namespace freshet::actors {
 struct kept_sample {
   topology::uts_sample head;
   std::vector<std::uint8_t> patches;  ///< [kept, P]; empty when only features are sent
-  std::vector<float> features;        ///< [kept, F] of the encoder; empty when only patches are sent
+  std::vector<float> encoded;         ///< [kept, F] features of the encoder; empty when only patches are sent
   double estimated_bytes = 0;         ///< what the gate was told
   [[nodiscard]] std::uint64_t raw_bytes() const noexcept {
-    return patches.size() + features.size() * sizeof(float) + head.question.size() + head.device_answer.size();
+    return patches.size() + encoded.size() * sizeof(float) + head.question.size() + head.device_answer.size();
   }
 };
 
@@ -32,7 +32,7 @@ struct shipment {
   bool end_of_tick = false;
   std::uint32_t tokens_per_sample = 0;
   std::uint32_t patch_bytes = 0;
-  std::uint32_t width = 0;     ///< F
+  std::uint32_t encoded_width = 0;  ///< F
   content_hash encoder;        ///< whose features they are
   std::vector<kept_sample> samples;
   topology::uts_batch packed;  ///< of `samples`, unless dirty

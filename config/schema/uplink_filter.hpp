@@ -61,8 +61,8 @@ struct uplink_filter_settings {
     s.setting("format", &uplink_filter_settings::format, "How kept tokens are written.")
         .one_of({{"dct", "pixels with loss, within sample_bytes; exact where that is smaller"},
                  {"patches", "exact pixels of the image patches"},
-                 {"features", "what the vision tower makes of them, 8 bits each, so that the cloud runs no tower; student and "
-                              "teacher must have the same one, and distiller.train_vision must be false"},
+                 {"features", "what the vision tower makes of them, 8 bits each; student and teacher must have the same one, and "
+                              "distiller.train_vision must be false. Mind budget_bytes_per_sample: 64 to 1024 bytes a token"},
                  {"cheapest", "as \"dct\" or as \"features\", whichever takes fewer bytes"}});
     s.setting("sample_bytes", &uplink_filter_settings::sample_bytes,
               "For formats \"dct\" and \"cheapest\": what the pixels of one sample may cost. They are rounded as finely as that allows.")

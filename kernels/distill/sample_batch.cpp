@@ -20,6 +20,7 @@ at::Tensor patches_of(const std::vector<sample_handle>& samples, std::int64_t lo
   at::Tensor bytes = blank_rows(samples.size(), longest, width, at::kByte);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const host_tensor& from = samples[i]->patches;
+    if (from.empty()) continue;   // came as features
     std::memcpy(bytes.data_ptr<std::uint8_t>() + static_cast<std::int64_t>(i) * longest * width, from.data(), from.bytes());
   }
   return model::normalise_patches(bytes, v.pixels);
@@ -31,6 +32,7 @@ at::Tensor features_of(const std::vector<sample_handle>& samples, std::int64_t l
   at::Tensor scales = blank_rows(samples.size(), longest, 1, at::kFloat);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const labelled_sample& s = *samples[i];
+    if (s.features.empty()) continue;
     const auto row = static_cast<std::int64_t>(i) * longest;
     std::memcpy(levels.data_ptr<std::int8_t>() + row * width, s.features.data(), s.features.bytes());
     std::copy(s.feature_scales.begin(), s.feature_scales.end(), scales.data_ptr<float>() + row);

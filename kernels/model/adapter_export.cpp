@@ -18,7 +18,7 @@ result<exported_adapter> export_adapter(const std::filesystem::path& base, const
   if (const content_hash own = line_of(net, spec, frame); own != line) {
     return error{errc::wrong_base, base.string() + " with these adapters is the line " + hex_of(own) +
                                        ", what was learned belongs to " + hex_of(line) +
-                                       "; the folder, rank, alpha, targets, seed and chat template must be the distiller's"};
+                                       "; the folder, rank, alpha, targets, seed, chat template and whether the vision tower learns must be the distiller's"};
   }
   FRESHET_TRY(trainable_set::of(net.weights()).write(values));
   const lora_adapter adapter = adapter_of(net.config(), net.weights(), spec, base.string());

@@ -1,5 +1,5 @@
 // Which vision tower a model has: two models with the same one make the same features of a picture, so that what one
-// encoded the other can read (DESIGN.md 5).
+// encoded the other can read.
 // Thread contract: one thread at a time; reads the model on its owner's thread.
 #pragma once
 

@@ -101,34 +101,56 @@ result<inspection> inspect_model(const std::filesystem::path& folder, const lora
   return out;
 }
 
-result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters,
-                                const std::string& chat_template) {
-  FRESHET_TRY_ASSIGN(const model_config config, load_model_config(folder));
-  FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder));
+namespace {
+
+/// Calls `each` with name, shape and f32 values of the base tensors that `wanted` picks by parameter, in the order of
+/// expected_parameters; a quantised matrix is two.
+template <class Wanted, class Each>
+result<void> read_base(const model_config& config, const checkpoint& files, const Wanted& wanted, const Each& each) {
   FRESHET_TRY_ASSIGN(const checkpoint_fit fit, fit_checkpoint(config, files));
-  FRESHET_TRY_ASSIGN(const auto shapes, outline(fit.expected, adapters));
-  if (shapes.second == 0) {
-    return error{errc::not_found, folder.string() + ": no layer is named by the lora targets, so there is no line"};
-  }
-  base_hasher hash;
-  encoder_hasher encoder(config);
-  const auto add = [&](const std::string& name, const std::vector<std::int64_t>& shape, const host_tensor& values) {
-    hash.add(name, shape, values);
-    encoder.add(name, shape, values);
-  };
   for (const auto& [name, shape] : fit.expected) {
+    if (!wanted(name)) continue;
     if (fit.quantised.count(name) != 0) {
       const std::string layer = name.substr(0, name.rfind('.'));
       const auto names = quantised_names(fit.spelling, name);
       FRESHET_TRY_ASSIGN(const host_tensor levels, files.get(names[0]));
       FRESHET_TRY_ASSIGN(const host_tensor scales, files.get(names[1]));
-      add(layer + levels_suffix, levels.shape(), levels);
-      add(layer + scales_suffix, scales.shape(), scales);
+      each(layer + levels_suffix, levels.shape(), levels);
+      each(layer + scales_suffix, scales.shape(), scales);
       continue;
     }
     FRESHET_TRY_ASSIGN(const host_tensor stored, files.get(fit.spelling.in_file(name)));
-    add(name, shape, to_host(to_torch(stored).to(at::kFloat)));
+    each(name, shape, to_host(to_torch(stored).to(at::kFloat)));
   }
+  return {};
+}
+
+}  // namespace
+
+result<content_hash> hash_encoder(const std::filesystem::path& folder) {
+  FRESHET_TRY_ASSIGN(const model_config config, load_model_config(folder));
+  FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder));
+  encoder_hasher encoder(config);
+  FRESHET_TRY(read_base(config, files, [](const std::string& name) { return begins(name, tower_part); },
+                        [&](const auto& name, const auto& shape, const auto& values) { encoder.add(name, shape, values); }));
+  return encoder.digest();
+}
+
+result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters,
+                                const std::string& chat_template) {
+  FRESHET_TRY_ASSIGN(const model_config config, load_model_config(folder));
+  FRESHET_TRY_ASSIGN(const checkpoint files, checkpoint::open(folder));
+  FRESHET_TRY_ASSIGN(const auto shapes, outline(expected_parameters(config), adapters));
+  if (shapes.second == 0) {
+    return error{errc::not_found, folder.string() + ": no layer is named by the lora targets, so there is no line"};
+  }
+  base_hasher hash;
+  encoder_hasher encoder(config);
+  FRESHET_TRY(read_base(config, files, [](const std::string&) { return true; },
+                        [&](const auto& name, const auto& shape, const auto& values) {
+                          hash.add(name, shape, values);
+                          encoder.add(name, shape, values);
+                        }));
   const std::uint64_t base = hash.digest();
   FRESHET_TRY_ASSIGN(const std::string frame, frame_text_of(folder, chat_template));
   return line_figures{base, line_of(base, trainable_set::of(shapes.first), adapters, frame), encoder.digest()};

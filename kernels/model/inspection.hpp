@@ -61,6 +61,9 @@ struct line_figures {
   content_hash line;             ///< line_of
   content_hash encoder;          ///< encoder_hash; 0 of a decoder alone
 };
+/// encoder_hash of the folder's model; reads the weights of the tower only.
+result<content_hash> hash_encoder(const std::filesystem::path& folder);
+
 /// Reads every weight; memory for the largest tensor in f32.
 /// `chat_template` as the roles have it: it is part of the line.
 result<line_figures> hash_model(const std::filesystem::path& folder, const lora_spec& adapters,

@@ -59,8 +59,8 @@ result<std::int64_t> add_lora(parameters& to, const lora_spec& spec) {
   if (layers == 0) {
     std::string wanted;
     for (const std::string& t : spec.targets) wanted += (wanted.empty() ? "" : ", ") + t;
-    return error{errc::not_found, "no linear layer or convolution" + std::string(spec.train_vision ? "" : " outside of the frozen vision tower") +
-                                      " is named by the lora targets [" + wanted + "]"};
+    const std::string where = spec.train_vision ? "" : " outside of the frozen vision tower";
+    return error{errc::not_found, "no linear layer or convolution" + where + " is named by the lora targets [" + wanted + "]"};
   }
   for (auto& [name, value] : fresh) to.set(name, std::move(value));
   return layers;

@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <functional>
 
 #include <gtest/gtest.h>
@@ -172,7 +173,9 @@ TEST_F(feature_uplink, the_learner_gets_the_devices_features_up_to_their_roundin
     EXPECT_TRUE(s->patches.empty());
     ASSERT_TRUE(distill::check_sample(*s, net_->config(), width).ok());
     std::size_t i = 0;
-    while (words_->question_ids(o.questions[i]) != s->prompt || s->feature_scales[0] != b.scales.as<float>()[i * 16]) ++i;
+    while (i < 4 && s->feature_scales[0] != b.scales.as<float>()[i * 16]) ++i;
+    ASSERT_LT(i, 4U);
+    EXPECT_EQ(words_->question_ids(o.questions[i]), s->prompt);
     for (std::size_t k = 0; k < 16; ++k) {
       for (std::size_t f = 0; f < width; ++f) {
         const float got = static_cast<float>(s->features.as<std::int8_t>()[k * width + f]) * s->feature_scales[k];
@@ -193,11 +196,20 @@ TEST_F(feature_uplink, the_learner_gets_the_devices_features_up_to_their_roundin
 
 TEST_F(feature_uplink, features_of_another_tower_are_read_by_nobody) {
   const uts_batch good = sent(seen(4), 1.0);
+  const auto scaled = [](uts_batch& b, float scale) {
+    std::vector<float> all(b.scales.as<float>(), b.scales.as<float>() + b.scales.items());
+    all[5] = scale;
+    b.scales = host_tensor::of(std::move(all));
+  };
   const std::vector<std::pair<const char*, std::function<void(uts_batch&)>>> breaks{
       {"another tower", [](uts_batch& b) { ++b.encoder.value; }},
       {"nobody's", [](uts_batch& b) { b.encoder = {}; }},
       {"scales", [](uts_batch& b) { b.scales = {}; }},
       {"scales of bytes", [](uts_batch& b) { b.scales = host_tensor::of(std::vector<std::uint8_t>(64, 1)); }},
+      {"a scale without end", [scaled](uts_batch& b) { scaled(b, INFINITY); }},
+      {"a scale beyond all numbers", [scaled](uts_batch& b) { scaled(b, 3e38F); }},
+      {"a negative scale", [scaled](uts_batch& b) { scaled(b, -0.5F); }},
+      {"no number for a scale", [scaled](uts_batch& b) { scaled(b, NAN); }},
       {"width", [](uts_batch& b) { b.token_bytes = 8; }},
       {"cells", [](uts_batch& b) { b.tokens_per_sample = 15; }},
       {"payload", [](uts_batch& b) { b.payload = host_tensor::of(std::vector<std::uint8_t>(5, 1)); }},
@@ -207,6 +219,7 @@ TEST_F(feature_uplink, features_of_another_tower_are_read_by_nobody) {
   for (const auto& [what, breaking] : breaks) {
     uts_batch bad = good;
     breaking(bad);
+    EXPECT_EQ(check_batch(bad, {}).ok(), std::string(what) == "another tower") << what;
     test::fake_outbox out;
     EXPECT_TRUE(labels_of(bad, out).labels.empty()) << what;
     EXPECT_EQ(out.logged(log_level::warn), 1U) << what;

@@ -35,11 +35,14 @@ inline topology::uts_batch batch_of(std::uint32_t device, const std::vector<std:
       s.kept[l / 8] = static_cast<std::uint8_t>(s.kept[l / 8] | (1U << (l % 8)));
       ++s.kept_count;
       for (int i = 0; i < 3; ++i) payload.push_back(static_cast<std::uint8_t>(p * 16 + l));
-      scales.push_back(static_cast<float>(p * 100 + l));
+      scales.push_back(static_cast<float>(p % 30 * 16 + l));
     }
     b.samples.push_back(s);
   }
-  if (features) b.scales = host_tensor::of(scales);
+  if (features) {
+    b.scales = host_tensor::of(scales);
+    b.encoder = content_hash(12);
+  }
   if (packed && !payload.empty()) {
     // The packed form of token_codec.hpp with unchanged tokens, however few they are.
     payload.insert(payload.begin(), 4, std::uint8_t{0});

@@ -79,7 +79,7 @@ std::string text_of(const model::inspection& found, const model::lora_spec& adap
     out += row("line", hex_of(line->line) + " (weights " + hex_of(content_hash(line->base_hash)) + ")");
     if (c.vision) out += row("vision tower", hex_of(line->encoder) + ": models with the same one can share its features");
   } else {
-    out += row("line", "not computed, as it reads all weights: --hash");
+    out += row("line", std::string("not computed, ") + (c.vision ? "nor the hash of the vision tower, " : "") + "as it reads all weights: --hash");
   }
   return out;
 }
@@ -120,6 +120,7 @@ nlohmann::json json_of(const model::inspection& found, const model::lora_spec& a
       {"base_hash", nullptr}};
   if (c.vision) {
     out["tower"] = name(c.vision->kind);
+    out["encoder_hash"] = nullptr;
     out["connector"] = name(c.projector->kind);
     out["picture"] = {{"side", c.vision->image_size}, {"visual_tokens", c.image_tokens()}};
   }

@@ -50,7 +50,8 @@ void borrow(role_image& out, const graph_index& g, role_kind kind, const std::ve
 }
 
 /// What decides the student's line: the model, how it is asked, and the adapter on it.
-const std::vector<std::string> line_settings{"student", "chat_template", "lora_rank", "lora_alpha", "lora_targets", "train_vision", "seed"};
+const std::vector<std::string> line_settings{"student",      "chat_template", "lora_rank", "lora_alpha",
+                                             "lora_targets", "train_vision",  "seed"};
 
 const std::string encoder_features = "encoder features travel";
 

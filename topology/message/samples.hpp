@@ -13,9 +13,9 @@
 namespace freshet::topology {
 
 /// DEVICE -> UPLINK-FILTER: a batch of answered samples with all that gates and masks may read.
-/// n samples, L visual tokens each of width D (student, after the projector), P bytes a patch, F encoder features a
-/// token (before the projector), A answer positions (padded), V words. Features, relevance and encoder features are empty
-/// when the device is told not to send them; a batch of no samples (it only ends a tick) has all tensors empty, one of text alone all but the logits.
+/// n samples, L visual tokens each of width D (student, after the projector), P bytes a patch, F features of the vision
+/// tower a token (before the projector), A answer positions (padded), V words. Features, relevance and what is encoded are
+/// empty when the device is told not to send them; a batch of no samples (it only ends a tick) has all tensors empty, one of text alone all but the logits.
 struct observation_batch {
   device_id device;
   std::uint64_t tick = 0;                 ///< paced mode: the bench's tick; 0 in free-running mode

@@ -12,12 +12,14 @@
 
 #include "actors/assembly/assembly.hpp"
 #include "actors/assembly/device_streams.hpp"
+#include "actors/assembly/shared_encoder.hpp"
 #include "actors/assembly/text_only.hpp"
 #include "actors/bench/bench_core.hpp"
 #include "actors/rt/node.hpp"
 #include "actors/rt/process_figures.hpp"
 #include "config/merge.hpp"
 #include "config/value.hpp"
+#include "kernels/model/inspection.hpp"
 #include "kernels/model/model_config.hpp"
 #include "kernels/model/tokenizer.hpp"
 #include "kernels/scenes/image_file.hpp"
@@ -216,10 +218,21 @@ result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::u
   return out;
 }
 
+namespace {
+
+/// What is wrong with features between the two models of the plan; empty = they have one vision tower.
+result<std::string> two_towers(const adapt_plan& plan) {
+  FRESHET_TRY_ASSIGN(const content_hash student, model::hash_encoder(plan.student));
+  FRESHET_TRY_ASSIGN(const content_hash teacher, model::hash_encoder(plan.teacher));
+  const auto shared = actors::check_shared_encoder(plan.student, student, plan.teacher, teacher);
+  return shared.ok() ? std::string() : shared.err().context;
+}
+
+}  // namespace
+
 result<std::string> misfit_of(const adapt_plan& plan, const policy& p) {
   FRESHET_TRY_ASSIGN(const model::model_config student, model::load_model_config(plan.student));
-  if (student.vision) return std::string();
-  if (plan.data == "scenes") {
+  if (!student.vision && plan.data == "scenes") {
     return error{errc::invalid_argument, plan.student + " reads text only, and \"scenes\" are pictures; --data wants a folder or a .jsonl "
                                                         "file of questions without \"image\""};
   }
@@ -227,6 +240,7 @@ result<std::string> misfit_of(const adapt_plan& plan, const policy& p) {
   loading.file = "the topology of policy " + std::string(p.name);
   FRESHET_TRY_ASSIGN(const std::string text, run_topology(plan, p, 1, "check", "none"));
   FRESHET_TRY_ASSIGN(const topology::graph graph, topology::load_graph(text, loading));
+  if (student.vision) return topology::features_travel(graph) ? two_towers(plan) : std::string();
   std::set<std::string> found;   // the devices of a fleet say the same
   const auto note = [&](const result<void>& fits) {
     if (!fits.ok()) found.insert(fits.err().context);

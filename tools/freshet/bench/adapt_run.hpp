@@ -64,8 +64,9 @@ struct adapt_outcome {
 result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::uint64_t seed, const std::string& name,
                                  const std::string& state_dir);
 
-/// Why the policy makes no sense for that student: one that reads text only has no visual tokens to compare or score. Each
-/// setting that is wrong; empty = it fits. Errors are of the plan, whatever the policy.
+/// Why the policy makes no sense for that pair: a student that reads text only has no visual tokens to compare or score, and
+/// features of a vision tower are for a teacher with the same one. Each setting that is wrong; empty = it fits. Errors are of
+/// the plan, whatever the policy.
 result<std::string> misfit_of(const adapt_plan& plan, const policy& p);
 
 /// Blocks until the run is over. `watch` gets the share that is done now and then; `stop` ends it early

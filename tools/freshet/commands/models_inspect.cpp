@@ -69,7 +69,7 @@ void add_models_inspect(CLI::App& models, action& chosen) {
   auto options = std::make_shared<models_options>();
   command->add_option("DIR", options->folder, "The model folder")->required();
   command->add_flag("--json", options->as_json, "One JSON object");
-  command->add_flag("--hash", options->hash, "Compute the line however large the files are");
+  command->add_flag("--hash", options->hash, "Compute line and hash of the vision tower however large the files are");
   add_line_options(*command, options->line);
   command->callback([options, &chosen] {
     chosen = [options]() -> int {
