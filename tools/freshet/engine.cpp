@@ -7,13 +7,11 @@
 #include "tools/freshet/commands/command_line.hpp"
 #include "tools/freshet/commands/commands.hpp"
 #include "tools/freshet/numeric_libraries.hpp"
-#include "tools/freshet/service/freed_memory.hpp"
 
 int main(int argc, char** argv) {
   using namespace freshet::cli;
   // Without /proc the program goes on all the same, only slower.
   if (set_numeric_environment()) ::execv("/proc/self/exe", argv);
-  keep_freed_memory();
   // A reader that goes away is an error of a write, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
 

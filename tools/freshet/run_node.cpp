@@ -20,7 +20,6 @@
 #include "tools/freshet/paths.hpp"
 #include "tools/freshet/provision.hpp"
 #include "tools/freshet/service/drain.hpp"
-#include "tools/freshet/service/freed_memory.hpp"
 #include "tools/freshet/service/node_service.hpp"
 #include "topology/graph/load.hpp"
 #include "topology/graph/plan.hpp"
@@ -109,11 +108,9 @@ exit_code run_node(const topology::graph& graph, const std::string& node, const 
   }
   engine_options.log->info("node {} runs", node);
   if (!seen.front().address().empty()) engine_options.log->info("/livez, /readyz and /metrics are at {}", seen.front().address());
-  freed_memory freed(freed_memory::clock::now());
   while (!how.stop.wait_for(std::chrono::milliseconds(200)) && !given_up.load() && !alive.failed()) {
     if (how.reload_wanted()) seen.reload();
     seen.turn(alive);
-    freed.turn(freed_memory::clock::now());
   }
   const exit_code verdict = given_up.load() || alive.failed() ? exit_failed : exit_ok;
   seen.front().stopping();
