@@ -21,7 +21,7 @@ FRESHET_INLINE void entropy_body(const float* logits, std::size_t rows, std::siz
     lanes<B> weighted = sum;
     std::size_t i = 0;
     for (; i + lane_count <= width; i += lane_count) {
-      fetch_half_of_next_row(row, i, width, scan::second);
+      fetch_next_row(row, i, width);
       const lanes<B> d = lanes<B>::load(row + i) - max;
       const lanes<B> e = exponential(d);
       sum += e;

@@ -19,7 +19,6 @@ FRESHET_INLINE void margin_body(const float* logits, std::size_t rows, std::size
     lanes<B> second = first;
     std::size_t i = 0;
     for (; i + lane_count <= width; i += lane_count) {
-      fetch_half_of_next_row(row, i, width, scan::first);
       const lanes<B> x = lanes<B>::load(row + i);
       second = max_of(second, min_of(x, first));
       first = max_of(first, x);

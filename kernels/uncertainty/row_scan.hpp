@@ -11,14 +11,11 @@ namespace freshet::uncertainty {
 
 inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
 
-/// Called for each vector of a row, in the first of its two scans and in the second: together they fetch the next row,
-/// which is in the cache when it is its turn.
-enum class scan { first, second };
-FRESHET_INLINE void fetch_half_of_next_row(const float* row, std::size_t i, std::size_t width, scan now) noexcept {
-  if (i % (2 * lane_count) != 0) return;
-  const std::size_t at = (now == scan::second ? width / 2 : 0) + i / 2;
-  if (at / floats_in_a_stretch * floats_in_a_stretch + floats_in_a_stretch <= width) return fetch_side_by_side(row, at, width);
-  fetch_line(row, at + width);   // less than a stretch is left of the row
+/// Called for each vector in the second scan of a row, which computes: meanwhile the next row comes, and its first scan,
+/// which does little else than read, finds it in the cache. (Half of it in each scan was a fifth slower.)
+FRESHET_INLINE void fetch_next_row(const float* row, std::size_t i, std::size_t width) noexcept {
+  if (i / floats_in_a_stretch * floats_in_a_stretch + floats_in_a_stretch <= width) return fetch_side_by_side(row, i, width);
+  fetch_line(row, i + width);   // less than a stretch is left of the row
 }
 
 /// Largest value of row [width], width > 0.
@@ -27,7 +24,6 @@ FRESHET_INLINE float row_max(const float* row, std::size_t width) {
   lanes<B> best = lanes<B>::all(lowest_logit);
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
-    fetch_half_of_next_row(row, i, width, scan::first);
     best = max_of(best, lanes<B>::load(row + i));
   }
   if (i < width) best = max_of(best, lanes<B>::load_tail(row + i, width - i, lowest_logit));
@@ -49,7 +45,7 @@ FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float m
   lanes<B> below = zero;  // exact: a lane counts to 2^24
   std::size_t i = 0;
   for (; i + lane_count <= width; i += lane_count) {
-    fetch_half_of_next_row(row, i, width, scan::second);
+    fetch_next_row(row, i, width);
     const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
     others += where_negative(d, exponential(d));
     below += where_negative(d, one);

@@ -36,11 +36,7 @@ FRESHET_INLINE float max_of_columns(const float* row, std::size_t width, float* 
   std::size_t i = 0;
   for (; i + column_group <= width; i += column_group) {
     lanes<B> column = lanes<B>::load(row + i);
-    fetch_half_of_next_row(row, i, width, scan::first);
-    for (std::size_t k = 1; k < column_height; ++k) {
-      fetch_half_of_next_row(row, i + k * lane_count, width, scan::first);
-      column = max_of(column, lanes<B>::load(row + i + k * lane_count));
-    }
+    for (std::size_t k = 1; k < column_height; ++k) column = max_of(column, lanes<B>::load(row + i + k * lane_count));
     column.store(column_max);
     column_max += lane_count;
     best = max_of(best, column);
