@@ -50,10 +50,19 @@ FRESHET_INLINE void gen_body(const float* logits, std::size_t rows, std::size_t 
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * width;
     const float max = max_of_columns<B>(row, width, room.column_max.data());
-    const row_sums s = sums_of_row<B>(row, width, max, 1.0f);
+    sum_scan<B> sums(row, width, max, 1.0f);
+    const float* chosen = row;
+    if (top < width) {
+      top_search<B> search(row, width, top, max, room);
+      for (std::size_t group = 0; search.bounded() && group < width / column_group; ++group) {
+        sums.to((group + 1) * column_group);
+        search.behind(group);
+      }
+      chosen = search.finish();
+    }
+    const row_sums s = sums.finish();
     const float total = s.ties + s.others;
     const float log_sum = std::log(total);
-    const float* chosen = top < width ? top_of_row<B>(row, width, top, max, room) : row;
     const std::size_t count = std::min(top, width);
     const float tied = s.ties < static_cast<float>(top) ? s.ties : static_cast<float>(top);
     const float top_p = 1.0f / total;

@@ -1,8 +1,9 @@
 // Sixteen floats at a time, for the fast versions of the scores. One body is compiled for the
 // baseline machine, for AVX2 and for AVX-512 and chosen at run time. The order of additions is the
-// same in all and none fuses multiply with add, so all give the same bits: a decision does not depend
-// on the processor. (Comparisons go by the sign of a difference: GCC 12 takes a comparison of 64-byte
-// vectors apart into scalars.) Included by .cpp files of this folder only.
+// same in all. Scores of features, which memory bounds, fuse no multiply with an add and give the same
+// bits everywhere; scores of logits, which compute, fuse them (CMakeLists.txt), and agree up to rounding,
+// as the logits of two processors do. (Comparisons go by the sign of a difference: GCC 12 takes a
+// comparison of 64-byte vectors apart into scalars.) Included by .cpp files of this folder only.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,7 @@ inline instruction_set best_instruction_set() noexcept {
   static const instruction_set best =
       __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
           ? instruction_set::avx512
-      : __builtin_cpu_supports("avx2") ? instruction_set::avx2
+      : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? instruction_set::avx2
                                        : instruction_set::baseline;
   return best;
 #else
@@ -43,8 +44,8 @@ inline instruction_set best_instruction_set() noexcept {
   }
 #define FRESHET_WIDE_LANES_KERNEL(kernel, body, params, args)                               \
   FRESHET_LANES_BUILD(kernel##_baseline, "sse2", 16, body, params, args)                    \
-  FRESHET_LANES_BUILD(kernel##_avx2, "avx2", 32, body, params, args)                        \
-  FRESHET_LANES_BUILD(kernel##_avx512, "avx512f,avx512dq,avx512vl", 64, body, params, args) \
+  FRESHET_LANES_BUILD(kernel##_avx2, "avx2,fma", 32, body, params, args)                    \
+  FRESHET_LANES_BUILD(kernel##_avx512, "avx512f,avx512dq,avx512vl,fma", 64, body, params, args) \
   auto pick_##kernel(instruction_set set) {                                                 \
     return set == instruction_set::avx512 ? &kernel##_avx512                                \
            : set == instruction_set::avx2 ? &kernel##_avx2                                  \

@@ -80,40 +80,61 @@ FRESHET_INLINE float bound_of_top(const float* column_max, std::size_t columns, 
   return reached;
 }
 
-/// The `top` largest of row [width] (top < width), in any order: the result's first `top` values.
-/// `room.column_max` was filled by max_of_columns.
+/// The `top` largest of a row [width] (top < width), collected while another scan goes over it: a column is looked into
+/// right behind that scan, where it lies in the nearest cache. `room.column_max` was filled by max_of_columns.
 template <std::size_t B>
-FRESHET_INLINE const float* top_of_row(const float* row, std::size_t width, std::size_t top, float max,
-                                       top_scratch& room) {
-  const std::size_t columns = room.column_max.size();
-  float* const candidates = room.candidates.data();
-  std::size_t count = 0;
-  if (columns < top || columns == 0) {
-    count = width;
-    std::copy(row, row + width, candidates);
-  } else {
+class top_search {
+ public:
+  FRESHET_INLINE top_search(const float* row, std::size_t width, std::size_t top, float max, top_scratch& room)
+      : row_(row), width_(width), top_(top), room_(room) {
+    const std::size_t columns = room.column_max.size();
+    // Too few of them for a bound: all values are candidates.
+    if (columns < top || columns == 0) return;
+    bounded_ = true;
     const float* const column_max = room.column_max.data();
-    const float bound = bound_of_top<B>(column_max, columns, top, max);
-    std::size_t reaching = 0;
+    bound_ = bound_of_top<B>(column_max, columns, top, max);
     for (std::size_t c = 0; c < columns; ++c) {
-      room.reaching[reaching] = static_cast<std::uint32_t>(c);
-      reaching += column_max[c] >= bound ? 1 : 0;
-    }
-    for (std::size_t r = 0; r < reaching; ++r) {
-      const std::size_t c = room.reaching[r];
-      const float* column = row + c / lane_count * column_group + c % lane_count;
-      for (std::size_t k = 0; k < column_height; ++k) {
-        candidates[count] = column[k * lane_count];
-        count += column[k * lane_count] >= bound ? 1 : 0;
-      }
-    }
-    for (std::size_t i = columns * column_height; i < width; ++i) {
-      candidates[count] = row[i];
-      count += row[i] >= bound ? 1 : 0;
+      room.reaching[reaching_] = static_cast<std::uint32_t>(c);
+      reaching_ += column_max[c] >= bound_ ? 1 : 0;
     }
   }
-  std::nth_element(candidates, candidates + top - 1, candidates + count, std::greater<>());
-  return candidates;
-}
+
+  /// The scan is behind the columns of this group: they are looked into.
+  FRESHET_INLINE void behind(std::size_t group) {
+    float* const candidates = room_.candidates.data();
+    std::size_t count = count_;
+    for (; next_ < reaching_ && room_.reaching[next_] / lane_count == group; ++next_) {
+      const float* column = row_ + group * column_group + room_.reaching[next_] % lane_count;
+      for (std::size_t k = 0; k < column_height; ++k) {
+        candidates[count] = column[k * lane_count];
+        count += column[k * lane_count] >= bound_ ? 1 : 0;
+      }
+    }
+    count_ = count;
+  }
+  [[nodiscard]] bool bounded() const noexcept { return bounded_; }
+
+  /// After all groups: the result's first `top` values, in any order.
+  FRESHET_INLINE const float* finish() {
+    float* const candidates = room_.candidates.data();
+    for (std::size_t i = bounded_ ? width_ / column_group * column_group : 0; i < width_; ++i) {
+      candidates[count_] = row_[i];
+      count_ += !bounded_ || row_[i] >= bound_ ? 1 : 0;
+    }
+    std::nth_element(candidates, candidates + top_ - 1, candidates + count_, std::greater<>());
+    return candidates;
+  }
+
+ private:
+  const float* row_;
+  std::size_t width_;
+  std::size_t top_;
+  top_scratch& room_;
+  bool bounded_ = false;
+  float bound_ = 0;
+  std::size_t reaching_ = 0;   ///< columns that reach the bound
+  std::size_t next_ = 0;       ///< the first of them that was not looked into
+  std::size_t count_ = 0;      ///< candidates
+};
 
 }  // namespace freshet::uncertainty

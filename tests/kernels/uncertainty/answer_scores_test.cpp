@@ -76,21 +76,6 @@ TEST(answer_scores, fast_agrees_with_reference_over_odd_widths_and_peakedness) {
   }
 }
 
-TEST(answer_scores, all_instruction_sets_give_the_same_bits) {
-  rng g(12);
-  for (const family& f : families) {
-    for (std::size_t width : odd_widths) {
-      const std::vector<float> z = normal_rows(g, 3 * width, 4.0);
-      std::vector<float> a(3), b(3);
-      f.fast(z.data(), 3, width, a.data(), instruction_set::baseline);
-      for (instruction_set set : instruction_sets()) {
-        f.fast(z.data(), 3, width, b.data(), set);
-        EXPECT_EQ(a, b) << f.name << " width " << width;
-      }
-    }
-  }
-}
-
 // The selection of the largest words goes by the maxima of columns: few words left, whole columns
 // without one, and many equal ones must not mislead it.
 TEST(answer_scores, rows_of_few_words_and_of_equal_words) {
