@@ -37,6 +37,7 @@ void bench_core::handle(const topology::address& from, const topology::any_messa
     {
       const std::lock_guard guard(progress_->lock);
       auto& all = progress_->answers[answers->device.value];
+      for (const std::uint32_t place : answers->skipped) progress_->skipped[answers->device.value].insert(all.size() + place);
       all.insert(all.end(), answers->answers.begin(), answers->answers.end());
     }
     advance_if_complete(now, out);

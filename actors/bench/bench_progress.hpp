@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct bench_progress {
   bool done = false;
   /// answers[device][position in its stream]
   std::map<std::uint32_t, std::vector<std::string>> answers;
+  /// skipped[device]: positions of samples that it could not answer
+  std::map<std::uint32_t, std::set<std::uint64_t>> skipped;
   std::vector<std::uint64_t> versions;  ///< [tick] version that was desired after it
 };
 

@@ -138,6 +138,7 @@ class device_core final : public role_core {
     bool ended = false;                  ///< all is answered; the word to the bench may still wait
     version student;
     std::vector<std::string> answers;    ///< of the samples so far; empty for a skipped one
+    std::vector<std::uint32_t> skipped;  ///< their places among those
   };
 
   // --- what survives a restart ----------------------------------------------------------------
@@ -351,7 +352,7 @@ class device_core final : public role_core {
       if (!p.ended) return true;
     }
     if (out.room(p.from) == 0) return false;
-    out.send(p.from, topology::paced{options_.device, p.what.tick, p.student, std::move(p.answers)});
+    out.send(p.from, topology::paced{options_.device, p.what.tick, p.student, std::move(p.answers), std::move(p.skipped)});
     paces_.pop_front();
     return !paces_.empty();
   }
@@ -366,8 +367,13 @@ class device_core final : public role_core {
     const std::uint32_t count = std::min(options_.batch, p.what.count - p.done);
     answered_stretch got = answer(first, count, true, out);
     p.answers.resize(p.answers.size() + count);
-    for (std::size_t i = 0; i < got.positions.size(); ++i) {
-      p.answers[static_cast<std::size_t>(got.positions[i].value - p.what.first)] = got.batch.answers[i];
+    std::size_t answered = 0;
+    for (std::uint32_t place = p.done; place < p.done + count; ++place) {
+      if (answered < got.positions.size() && got.positions[answered].value == p.what.first + place) {
+        p.answers[place] = got.batch.answers[answered++];
+      } else {
+        p.skipped.push_back(place);
+      }
     }
     p.done += count;
     p.ended = p.done == p.what.count;

@@ -140,6 +140,23 @@ TEST_F(bench, answers_that_come_twice_or_late_count_once) {
   EXPECT_EQ(progress_->tick, 1U);
 }
 
+TEST_F(bench, what_a_device_could_not_answer_is_known_by_its_place_in_the_stream) {
+  begin();
+  for (std::uint64_t tick = 1; tick <= 2; ++tick) {
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+      paced p;
+      p.device = device_id{i};
+      p.tick = tick;
+      p.answers = std::vector<std::string>(5, "x");
+      if (i == 2) p.skipped = {0, 4};
+      core_->handle(device(i), p, now_, out_);
+    }
+    learned(tick, 0);
+  }
+  EXPECT_EQ(progress_->skipped[2], (std::set<std::uint64_t>{0, 4, 5, 9}));
+  EXPECT_TRUE(progress_->skipped[1].empty());
+}
+
 TEST_F(bench, what_was_learned_of_another_tick_does_not_end_this_one) {
   begin();
   for (std::uint32_t i = 1; i <= 3; ++i) answers(i, 1, "x");

@@ -240,6 +240,7 @@ TEST_F(device_core_test, bad_samples_are_counted_logged_once_and_left_out) {
   const auto done = out_.take<topology::paced>();
   ASSERT_EQ(done[0].answers.size(), 8U);
   EXPECT_EQ(done[0].answers[1], "");
+  EXPECT_EQ(done[0].skipped, (std::vector<std::uint32_t>{1, 2, 6}));
   EXPECT_EQ(done[0].answers[7], base_answer(*noise_source(1).at(7)));
   EXPECT_EQ(stats(*core)["skipped"], 3);
   EXPECT_EQ(stats(*core)["answered"], 5);

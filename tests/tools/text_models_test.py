@@ -59,6 +59,9 @@ class text_models(unittest.TestCase):
                 lines = [json.dumps({"question": f"{word} {n} of {split}?", "answer": str(n % 7)}) for n in range(count)]
                 # Nobody who reads text only can use the first, and nobody can rehearse what has no answer.
                 lines += ['{"image": "no.png", "question": "what is it?", "answer": "a"}', '{"question": "and this?"}']
+                # The model reads 256 positions at most.
+                if split == "test":
+                    lines[8] = json.dumps({"question": "why " * 600, "answer": "1"})
                 (cls.data / f"{domain}.{split}.jsonl").write_text("\n".join(lines) + "\n")
         (cls.folder / "settings.toml").write_text('[uplink_filter]\nbudget_bytes_per_sample = "35B"\n'
                                                   "[distiller.terms]\nconfidence_floor = 0.0\n")
@@ -149,6 +152,10 @@ class text_models(unittest.TestCase):
         self.assertEqual(found["references"]["png_bytes_per_sample"], 0)
         self.assertGreater(found["references"]["text_bytes_per_sample"], len("dose 1 of test?") - 1)
         frozen, ours, dense = found["policies"]
+        for policy in (frozen, ours, dense):
+            self.assertEqual(policy["skipped_samples"], 2, "one in each domain")
+            self.assertEqual(policy["samples"], 47 + 47 + 13, "what cannot be read is not wrong; law goes on where it stopped, to its end")
+        self.assertIn("2 samples skipped", done.stderr)
         self.assertEqual((frozen["refreshes"], frozen["trained_samples"]), (0, 0))
         for policy in (ours, dense):
             self.assertGreater(policy["refreshes"], 0)

@@ -97,8 +97,9 @@ struct paced {
   device_id device;
   std::uint64_t tick = 0;
   version student;
-  std::vector<std::string> answers;
-  FRESHET_FIELDS(device, tick, student, answers)
+  std::vector<std::string> answers;       ///< of all samples of the tick; empty for a skipped one
+  std::vector<std::uint32_t> skipped = {};  ///< which those are: they could not be read, or not by this student
+  FRESHET_FIELDS(device, tick, student, answers, skipped)
 };
 
 /// DISTILLER -> BENCH: all samples of the tick are learned; `desired` is the version to wait for.

@@ -118,6 +118,7 @@ json adapt_json(const adapt_plan& plan, const std::vector<std::uint64_t>& seeds,
         }));
     put(entry, "refreshes", over_seeds([](const auto& o) { return static_cast<double>(o.refreshes); }));
     put(entry, "samples", over_seeds([](const auto& o) { return static_cast<double>(o.samples); }));
+    put(entry, "skipped_samples", over_seeds([](const auto& o) { return static_cast<double>(o.skipped); }));
     put(entry, "trained_samples", over_seeds([](const auto& o) { return static_cast<double>(o.trained); }));
     put(entry, "stragglers", over_seeds([](const auto& o) { return static_cast<double>(o.stragglers); }));
     put(entry, "seconds", over_seeds([](const auto& o) { return o.seconds; }));

@@ -104,6 +104,7 @@ class truth {
 struct scored_stream {
   std::vector<bool> right;
   std::vector<std::size_t> phase;
+  std::vector<std::size_t> position;
 };
 
 void fill_phases(adapt_outcome& out, const std::vector<scored_stream>& devices, const adapt_plan& plan) {
@@ -337,10 +338,15 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
   const std::lock_guard guard(progress->lock);
   for (std::uint32_t d = 0; d < plan.devices; ++d) {
     const std::vector<std::string>& said = progress->answers[d + 1];
+    const std::set<std::uint64_t>& unread = progress->skipped[d + 1];
     for (std::size_t i = 0; i < said.size(); ++i) {
       const auto wanted = answers.of(d).at(i);
-      if (!wanted.ok() || !wanted->answer) continue;  // skipped by the device too
-      if (wanted->picture.empty() == student.vision.has_value()) continue;  // likewise: not what the student reads
+      if (!wanted.ok() || !wanted->answer) continue;
+      if (unread.count(i) != 0) {
+        ++out.skipped;   // by all policies: neither right nor wrong
+        continue;
+      }
+      scored[d].position.push_back(i);
       scored[d].right.push_back(answers.right(said[i], *wanted->answer));
       scored[d].phase.push_back(answers.of(d).phase_index(i));
     }
@@ -348,17 +354,16 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
     out.correct += static_cast<std::uint64_t>(std::count(scored[d].right.begin(), scored[d].right.end(), true));
   }
   fill_phases(out, scored, plan);
-  for (std::uint64_t t = 0; t < bench.ticks; ++t) {
-    double right = 0;
-    double all = 0;
-    for (const scored_stream& d : scored) {
-      for (std::size_t i = t * plan.samples_per_tick; i < std::min<std::size_t>(d.right.size(), (t + 1) * plan.samples_per_tick); ++i) {
-        right += d.right[i] ? 1 : 0;
-        all += 1;
-      }
+  std::vector<double> right(bench.ticks, 0.0);
+  std::vector<double> all(bench.ticks, 0.0);
+  for (const scored_stream& d : scored) {
+    for (std::size_t k = 0; k < d.right.size(); ++k) {
+      const std::size_t tick = d.position[k] / plan.samples_per_tick;
+      right[tick] += d.right[k] ? 1 : 0;
+      all[tick] += 1;
     }
-    out.curve.push_back(static_cast<float>(all > 0 ? right / all : 0));
   }
+  for (std::uint64_t t = 0; t < bench.ticks; ++t) out.curve.push_back(static_cast<float>(all[t] > 0 ? right[t] / all[t] : 0));
   out.refreshes = progress->version;
   out.trained = progress->trained;
   out.stragglers = progress->stragglers;

@@ -45,6 +45,7 @@ struct adapt_outcome {
   std::vector<phase_outcome> phases;
   std::vector<float> curve;               ///< share of right answers, tick by tick
   std::uint64_t samples = 0;
+  std::uint64_t skipped = 0;              ///< with an answer, but not what the student can read: not among the samples
   std::uint64_t correct = 0;
   std::uint64_t uplink_bytes = 0;         ///< filters to intake, on the wire
   std::uint64_t downlink_bytes = 0;       ///< deployer to devices, on the wire

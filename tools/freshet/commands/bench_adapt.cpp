@@ -192,7 +192,8 @@ int run_adapt(adapt_command& command) {
                           100.0 * static_cast<double>(o.correct) / static_cast<double>(std::max<std::uint64_t>(1, o.samples)),
                           static_cast<double>(o.uplink_bytes) / static_cast<double>(std::max<std::uint64_t>(1, o.samples)),
                           static_cast<unsigned long long>(o.refreshes), o.seconds);
-            status.finished(name, text);
+            const std::string skipped = o.skipped == 0 ? "" : ", " + std::to_string(o.skipped) + " samples skipped that the student cannot read";
+            status.finished(name, text + skipped);
           } else {
             status.finished(name, name + ": " + outcomes[i]->err().text());
             stop.store(true);
