@@ -12,7 +12,7 @@ namespace {
 
 using topology::token_format;
 
-constexpr float largest_scale = 65504.0F / 127;   // the largest of half precision over the largest level
+constexpr float largest_scale = uncertainty::largest_feature / 127;   // the largest level
 
 std::vector<std::uint32_t> counts_of(const topology::uts_batch& batch) {
   std::vector<std::uint32_t> counts;

@@ -24,7 +24,7 @@ result<std::vector<std::uint8_t>> unpack_tokens(const topology::uts_batch& batch
 result<void> check_tokens(const topology::uts_batch& batch,
                           std::size_t limit_bytes = uncertainty::default_payload_limit_bytes);
 
-/// Times which int8 features of `count` tokens are: not negative, and such that no feature is beyond what half precision holds.
+/// Times which int8 features of `count` tokens are: not negative, and no feature beyond uncertainty::largest_feature.
 result<void> check_scales(const host_tensor& scales, std::uint64_t count);
 
 /// Whether a reader with the vision tower `own` (model::encoder_hash; 0: it takes no features) may read the features of

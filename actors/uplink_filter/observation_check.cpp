@@ -1,9 +1,11 @@
 #include "actors/uplink_filter/observation_check.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "kernels/uncertainty/finite.hpp"
+#include "kernels/uncertainty/token_codec.hpp"
 
 namespace freshet::actors {
 namespace {
@@ -92,9 +94,11 @@ result<void> check_sample(const observation_batch& b, const observation_shape& s
   if (s.width > 0 && !uncertainty::all_finite(b.features.as<float>() + i * s.tokens * s.width, s.tokens * s.width)) {
     return error{errc::corrupt, "observation: features that are not finite"};
   }
-  if (s.encoded_width > 0 && !uncertainty::all_finite(b.encoded.as<float>() + i * s.tokens * s.encoded_width, s.tokens * s.encoded_width)) {
-    return error{errc::corrupt, "observation: encoder features that are not finite"};
-  }
+  const float* encoded = s.encoded_width > 0 ? b.encoded.as<float>() + i * s.tokens * s.encoded_width : nullptr;
+  const bool within = encoded == nullptr || std::all_of(encoded, encoded + s.tokens * s.encoded_width, [](float x) {
+    return std::abs(x) <= uncertainty::largest_feature;   // a NaN is not
+  });
+  if (!within) return error{errc::corrupt, "observation: features of the vision tower that are not finite, or beyond half precision"};
   return {};
 }
 

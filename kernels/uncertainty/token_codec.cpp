@@ -143,8 +143,8 @@ result<packed_tokens> pack_features(const float* features, std::size_t count, st
     const float* row = features + t * width;
     float largest = 0;
     for (std::size_t d = 0; d < width; ++d) {
-      if (!std::isfinite(row[d])) {
-        return error{errc::corrupt, "feature " + std::to_string(d) + " of token " + std::to_string(t) + " is not finite"};
+      if (!(std::abs(row[d]) <= largest_feature)) {
+        return error{errc::corrupt, "feature " + std::to_string(d) + " of token " + std::to_string(t) + " is " + std::to_string(row[d])};
       }
       largest = std::max(largest, std::abs(row[d]));
     }

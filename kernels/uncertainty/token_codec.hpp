@@ -23,6 +23,9 @@ namespace freshet::uncertainty {
 /// Largest decoded payload that a decoder accepts unless told otherwise.
 inline constexpr std::size_t default_payload_limit_bytes = std::size_t{64} << 20;
 
+/// Larger features than half precision holds are nobody's.
+inline constexpr float largest_feature = 65504.0F;
+
 struct packed_tokens {
   bool zstd = false;
   std::size_t count = 0;
@@ -49,7 +52,7 @@ result<std::vector<std::uint8_t>> unpack_raw(const std::uint8_t* payload, std::s
                                              std::size_t count, std::size_t token_bytes, bool patches,
                                              std::size_t limit_bytes = default_payload_limit_bytes);
 
-/// features: [count, width], finite. Symmetric: scale = max |x| / 127, error at most scale / 2.
+/// features: [count, width], none beyond largest_feature. Symmetric: scale = max |x| / 127, error at most scale / 2.
 result<packed_tokens> pack_features(const float* features, std::size_t count, std::size_t width);
 /// -> [count, width]. Scales must be finite and not negative.
 result<std::vector<float>> unpack_features(const std::uint8_t* payload, std::size_t payload_bytes, bool zstd,

@@ -207,6 +207,7 @@ TEST_F(feature_uplink, features_of_another_tower_are_read_by_nobody) {
       {"scales", [](uts_batch& b) { b.scales = {}; }},
       {"scales of bytes", [](uts_batch& b) { b.scales = host_tensor::of(std::vector<std::uint8_t>(64, 1)); }},
       {"a scale without end", [scaled](uts_batch& b) { scaled(b, INFINITY); }},
+      {"a scale just beyond half precision", [scaled](uts_batch& b) { scaled(b, 516); }},
       {"a scale beyond all numbers", [scaled](uts_batch& b) { scaled(b, 3e38F); }},
       {"a negative scale", [scaled](uts_batch& b) { scaled(b, -0.5F); }},
       {"no number for a scale", [scaled](uts_batch& b) { scaled(b, NAN); }},
@@ -227,6 +228,9 @@ TEST_F(feature_uplink, features_of_another_tower_are_read_by_nobody) {
     labels.batch = bad;
     EXPECT_FALSE(read_labels(labels, net_->config().vision, *words_, options).ok()) << what;
   }
+  uts_batch largest = good;
+  scaled(largest, 515);
+  EXPECT_TRUE(check_batch(largest, {}).ok());
   test::fake_outbox out;
   const labelled_batch labels = labels_of(good, out);
   EXPECT_TRUE(read_labels(labels, net_->config().vision, *words_, options).ok());

@@ -90,6 +90,12 @@ TEST(batch_check, refuses_each_way_to_be_wrong) {
   b.scales = host_tensor::of(std::vector<float>{1.0F});
   EXPECT_EQ(code(b), errc::shape_mismatch);
   b = good;
+  b.encoder = content_hash(5);  // pixels are nobody's features
+  EXPECT_EQ(code(b), errc::corrupt);
+  b = quantised;
+  b.encoder = {};
+  EXPECT_EQ(code(b), errc::invalid_argument);
+  b = good;
   b.samples[2].uncertainty = std::nanf("");
   EXPECT_EQ(code(b), errc::invalid_argument);
   b = quantised;

@@ -407,7 +407,7 @@ TEST(uplink_filter, a_bad_sample_does_not_spoil_its_batch) {
   auto core = filter_of(o);
   fake_outbox out;
   world w(14);
-  observation_batch b = w.observe(7);
+  observation_batch b = w.observe(8);
   b.answer_length[0] = 0;
   b.answer_length[1] = positions + 1;
   b.questions[2] = std::string(5000, 'x');
@@ -419,11 +419,12 @@ TEST(uplink_filter, a_bad_sample_does_not_spoil_its_batch) {
   b.features = host_tensor::of(features, b.features.shape());
   features[4 * tokens * width + 1] = 0;
   features[5 * tokens * width + 2] = NAN;
+  features[6 * tokens * width + 3] = -65520;  // beyond half precision
   b.encoded = host_tensor::of(features, b.features.shape());
   b.encoder = content_hash(1);
   feed(*core, b, out);
-  EXPECT_EQ(positions_of(out.take<uts_batch>()), (std::vector<std::uint64_t>{6}));
-  EXPECT_EQ(stats(*core).at("bad_samples").get<int>(), 6);
+  EXPECT_EQ(positions_of(out.take<uts_batch>()), (std::vector<std::uint64_t>{7}));
+  EXPECT_EQ(stats(*core).at("bad_samples").get<int>(), 7);
 }
 
 TEST(uplink_filter, of_pixels_and_encoder_features_the_cheaper_form_is_sent) {

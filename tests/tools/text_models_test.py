@@ -151,6 +151,7 @@ class text_models(unittest.TestCase):
         self.assertEqual(found["phases"], ["law", "medicine", "law"])
         self.assertEqual(found["references"]["png_bytes_per_sample"], 0)
         self.assertGreater(found["references"]["text_bytes_per_sample"], len("dose 1 of test?") - 1)
+        self.assertLess(found["references"]["text_bytes_per_sample"], len("statute 10 of test?") + 1, "of what is read")
         frozen, ours, dense = found["policies"]
         for policy in (frozen, ours, dense):
             self.assertEqual(policy["skipped_samples"], 2, "one in each domain")
@@ -183,6 +184,17 @@ class text_models(unittest.TestCase):
                          ["frozen", "pseudo-label", "random", "ugs", "ams", "dense", "freshet"])
         for name in ("cd-cca", "cd-cca-budget"):
             self.assertIn(f"left out: {name} (", done.stderr)
+
+    def test_features_are_for_models_with_one_vision_tower(self):
+        run = ("bench", "adapt", "--models", SCENES, "--phases", "clean", "--samples-per-phase", 16, "--samples-per-tick", 16, "--devices", 1)
+        done = freshet(*run, "--policies", "frozen,features")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("policy features: features travel", done.stderr)
+        self.assertNotIn("seed 1", done.stderr, "told before anything runs")
+        (self.folder / "self.toml").write_text('[teacher]\nkind = "self"\n')
+        done = freshet(*run, "--policies", "features", "--settings", self.folder / "self.toml", "--json", self.folder / "features.json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(json.loads((self.folder / "features.json").read_text())["policies"][0]["uplink_bytes"], 0)
 
     def test_an_error_of_the_plan_is_no_misfit(self):
         (self.folder / "wrong.toml").write_text("[uplink_filter]\nprobe_shore = 0.1\n")

@@ -62,6 +62,7 @@ TEST(shared_encoder, its_hash_is_that_of_the_tower_and_of_nothing_else) {
     const content_hash own = encoder_hash(m);
     EXPECT_NE(own.value, 0U);
     EXPECT_EQ(hash_model(from.folder, spec_with({"q_proj", "qkv"}, true))->encoder, own) << name << ": read from the file";
+    EXPECT_EQ(*hash_encoder(from.folder), own) << name << ": of the tower only";
     for (const auto& [parameter, value] : m.weights().all()) {
       const at::Tensor first = value.view(-1).narrow(0, 0, 1);
       const at::Tensor before = first.clone();
@@ -71,6 +72,7 @@ TEST(shared_encoder, its_hash_is_that_of_the_tower_and_of_nothing_else) {
     }
   }
   EXPECT_EQ(encoder_hash(golden("llama")), content_hash());
+  EXPECT_EQ(*hash_encoder(golden_model("llama").folder), content_hash());
 }
 
 TEST(shared_encoder, its_hash_says_how_a_picture_is_read) {

@@ -101,6 +101,7 @@ class PackageTest(unittest.TestCase):
         self.assertRegex(field("Version"), r"^\d+\.\d+")
         self.assertIn("libzmq5", field("Depends"))
         self.assertIn("libc6", field("Depends"))
+        self.assertIn("libjemalloc2", field("Depends"))
         self.assertEqual(field("Recommends"), "libopenblas0-pthread")
         self.assertTrue(field("Maintainer") and field("Description"))
 

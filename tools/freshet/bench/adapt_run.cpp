@@ -148,8 +148,8 @@ void fill_phases(adapt_outcome& out, const std::vector<scored_stream>& devices, 
   }
 }
 
-/// What samples would cost as they are.
-result<void> measure_plain_bytes(adapt_outcome& out, const truth& t) {
+/// What samples would cost as they are; not those at `unread` positions, which no policy sends.
+result<void> measure_plain_bytes(adapt_outcome& out, const truth& t, const std::set<std::uint64_t>& unread) {
   constexpr std::uint64_t looked_at = 200;
   const std::uint64_t step = std::max<std::uint64_t>(1, t.length() / looked_at);
   double png = 0;
@@ -158,6 +158,7 @@ result<void> measure_plain_bytes(adapt_outcome& out, const truth& t) {
   double questions = 0;
   double pictures = 0;
   for (std::uint64_t i = 0; i < t.length(); i += step) {
+    if (unread.count(i) != 0) continue;
     const auto s = t.of(0).at(i);
     if (!s.ok()) continue;
     text += static_cast<double>(s->question.size());
@@ -221,11 +222,15 @@ result<std::string> run_topology(const adapt_plan& plan, const policy& p, std::u
 
 namespace {
 
-/// What is wrong with features between the two models of the plan; empty = they have one vision tower.
-result<std::string> two_towers(const adapt_plan& plan) {
-  FRESHET_TRY_ASSIGN(const content_hash student, model::hash_encoder(plan.student));
-  FRESHET_TRY_ASSIGN(const content_hash teacher, model::hash_encoder(plan.teacher));
-  const auto shared = actors::check_shared_encoder(plan.student, student, plan.teacher, teacher);
+/// What is wrong with features between student and teacher as the topology has them; empty = nothing travels so, nobody
+/// but the students themselves reads it, or they have one vision tower.
+result<std::string> two_towers(const topology::graph& graph) {
+  const auto& distilling = std::get<config::distiller_settings>(graph.roles_of(config::role_kind::distiller).front()->settings);
+  const auto& teaching = std::get<config::teacher_settings>(graph.roles_of(config::role_kind::teacher).front()->settings);
+  if (!topology::features_travel(graph) || teaching.kind == "self") return std::string();
+  FRESHET_TRY_ASSIGN(const content_hash student, model::hash_encoder(distilling.student));
+  FRESHET_TRY_ASSIGN(const content_hash teacher, model::hash_encoder(teaching.model));
+  const auto shared = actors::check_shared_encoder(distilling.student, student, teaching.model, teacher);
   return shared.ok() ? std::string() : shared.err().context;
 }
 
@@ -241,7 +246,7 @@ result<std::string> misfit_of(const adapt_plan& plan, const policy& p) {
   loading.file = "the topology of policy " + std::string(p.name);
   FRESHET_TRY_ASSIGN(const std::string text, run_topology(plan, p, 1, "check", "none"));
   FRESHET_TRY_ASSIGN(const topology::graph graph, topology::load_graph(text, loading));
-  if (student.vision) return topology::features_travel(graph) ? two_towers(plan) : std::string();
+  if (student.vision) return two_towers(graph);
   std::set<std::string> found;   // the devices of a fleet say the same
   const auto note = [&](const result<void>& fits) {
     if (!fits.ok()) found.insert(fits.err().context);
@@ -363,11 +368,16 @@ result<adapt_outcome> run_policy(const adapt_plan& plan, const policy& p, std::u
       all[tick] += 1;
     }
   }
-  for (std::uint64_t t = 0; t < bench.ticks; ++t) out.curve.push_back(static_cast<float>(all[t] > 0 ? right[t] / all[t] : 0));
+  // Where nothing could be scored the course stays where it was.
+  double share = 0;
+  for (std::uint64_t t = 0; t < bench.ticks; ++t) {
+    if (all[t] > 0) share = right[t] / all[t];
+    out.curve.push_back(static_cast<float>(share));
+  }
   out.refreshes = progress->version;
   out.trained = progress->trained;
   out.stragglers = progress->stragglers;
-  FRESHET_TRY(measure_plain_bytes(out, answers));
+  FRESHET_TRY(measure_plain_bytes(out, answers, progress->skipped[1]));
   out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return out;
 }
