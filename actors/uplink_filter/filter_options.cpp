@@ -1,6 +1,7 @@
 #include "actors/uplink_filter/uplink_filter_core.hpp"
 
 namespace freshet::actors {
+namespace {
 
 result<token_choice> token_choice_of(const std::string& format) {
   if (format == "dct") return token_choice::dct;
@@ -9,6 +10,8 @@ result<token_choice> token_choice_of(const std::string& format) {
   if (format == "cheapest") return token_choice::cheapest;
   return error{errc::config, "uplink_filter: format '" + format + "' (dct, patches, features or cheapest)"};
 }
+
+}  // namespace
 
 result<uplink_filter_options> filter_options_of(const config::uplink_filter_settings& s,
                                                 const topology::address& intake) {

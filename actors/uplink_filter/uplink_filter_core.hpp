@@ -63,7 +63,6 @@ struct uplink_filter_options {
 result<std::unique_ptr<role_core>> make_uplink_filter(uplink_filter_options options);
 
 /// From the configuration document.
-result<token_choice> token_choice_of(const std::string& format);
 result<uplink_filter_options> filter_options_of(const config::uplink_filter_settings& settings,
                                                 const topology::address& intake);
 

@@ -247,35 +247,39 @@ TEST_F(device_core_test, bad_samples_are_counted_logged_once_and_left_out) {
   EXPECT_EQ(out_.logged(log_level::warn), 1U);
 }
 
-TEST_F(device_core_test, sends_only_what_it_is_told_to) {
+class device_core_sends : public device_core_test {
+ protected:
+  /// What a device with these options sends of the first three samples.
+  observation_batch three_answers(const device_options& o) {
+    auto core = make(o);
+    core->start(now_, out_);
+    pace(*core, 1, 0, 3);
+    work_off(*core);
+    auto seen = out_.take<observation_batch>();
+    EXPECT_EQ(seen.size(), 1U);
+    return seen.empty() ? observation_batch{} : std::move(seen.front());
+  }
+};
+
+TEST_F(device_core_sends, only_what_it_is_told_to) {
   auto o = options(true);
   o.send_features = false;
   o.send_relevance = false;
-  auto core = make(o);
-  core->start(now_, out_);
-  pace(*core, 1, 0, 3);
-  work_off(*core);
-  const auto seen = out_.take<observation_batch>();
-  ASSERT_EQ(seen.size(), 1U);
-  EXPECT_TRUE(seen[0].features.empty());
-  EXPECT_TRUE(seen[0].token_relevance.empty());
-  EXPECT_TRUE(seen[0].encoded.empty());
-  EXPECT_EQ(seen[0].encoder, content_hash());
-  EXPECT_FALSE(seen[0].patches.empty());
-  EXPECT_FALSE(seen[0].answer_logits.empty());
+  const observation_batch seen = three_answers(o);
+  EXPECT_TRUE(seen.features.empty());
+  EXPECT_TRUE(seen.token_relevance.empty());
+  EXPECT_TRUE(seen.encoded.empty());
+  EXPECT_EQ(seen.encoder, content_hash());
+  EXPECT_FALSE(seen.patches.empty());
+  EXPECT_FALSE(seen.answer_logits.empty());
 }
 
-TEST_F(device_core_test, sends_the_features_of_a_frozen_tower_and_says_whose_they_are) {
+TEST_F(device_core_sends, the_features_of_a_frozen_tower_and_says_whose_they_are) {
   auto o = options(true);
   o.send_encoded = true;
   o.lora.train_vision = false;
-  auto core = make(o);
-  core->start(now_, out_);
-  pace(*core, 1, 0, 3);
-  work_off(*core);
-  const auto seen = out_.take<observation_batch>();
-  ASSERT_EQ(seen.size(), 1U);
-  EXPECT_EQ(seen[0].encoder, model::encoder_hash(*model::multimodal::load(tiny_.model())));
+  const observation_batch seen = three_answers(o);
+  EXPECT_EQ(seen.encoder, model::encoder_hash(*model::multimodal::load(tiny_.model())));
   const auto student = student_runtime::load({tiny_.model(), o.lora, 4});
   ASSERT_TRUE(student.ok());
   std::vector<prepared_question> asked;
@@ -285,7 +289,7 @@ TEST_F(device_core_test, sends_the_features_of_a_frozen_tower_and_says_whose_the
   }
   wanted_extras wanted;
   wanted.encoded = true;
-  EXPECT_EQ(seen[0].encoded, student->answer(asked, wanted).encoded);
+  EXPECT_EQ(seen.encoded, student->answer(asked, wanted).encoded);
 }
 
 }  // namespace device_core_test

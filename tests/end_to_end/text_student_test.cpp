@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <map>
 #include <string>
 
@@ -15,13 +14,9 @@
 #include "kernels/model/line.hpp"
 #include "tests/support/overheard.hpp"
 #include "tests/support/tiny_student.hpp"
-#include "topology/graph/embedded.hpp"
-#include "topology/graph/load.hpp"
 
 namespace freshet::actors {
 namespace {
-
-using namespace std::chrono_literals;
 
 const std::map<std::string, std::string> rule{{"what is it", "red"},
                                               {"is it red or blue", "blue"},
@@ -71,25 +66,9 @@ class text_loop : public ::testing::Test {
   }
 
   topology::graph graph() {
-    topology::embedded_options o;
-    o.devices = 1;
-    o.state_dir = (folder_ / "state").string();
-    o.models_dir = (folder_ / "models").string();
-    topology::load_options from;
-    from.file = "built-in";
-    topology::graph g = std::move(*topology::load_graph(topology::embedded_default(o), from));
+    topology::graph g = test::one_device(folder_, "questions.jsonl", 400);
     for (auto& role : g.roles) {
-      if (auto* s = std::get_if<config::device_settings>(&role.settings)) {
-        s->source.from = (folder_ / "questions.jsonl").string();
-        s->source.phases = {"clean"};
-        s->samples_per_second = 400;
-      }
-      if (auto* s = std::get_if<config::uplink_filter_settings>(&role.settings)) s->flush_interval = 50ms;
-      if (auto* s = std::get_if<config::distiller_settings>(&role.settings)) {
-        s->terms.hidden_qkd = 0.1;
-        s->learning_rate = s->final_learning_rate = 2e-2;
-      }
-      if (auto* s = std::get_if<config::deployer_settings>(&role.settings)) s->rollout.waves = false;
+      if (auto* s = std::get_if<config::distiller_settings>(&role.settings)) s->terms.hidden_qkd = 0.1;
     }
     return g;
   }

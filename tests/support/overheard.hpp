@@ -18,6 +18,9 @@
 #include "actors/role.hpp"
 #include "actors/rt/system.hpp"
 #include "kernels/delta/update.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "topology/graph/embedded.hpp"
+#include "topology/graph/load.hpp"
 
 namespace freshet::test {
 
@@ -58,6 +61,29 @@ class overheard final : public actors::role_core {
   std::unique_ptr<role_core> core_;
   heard& by_;
 };
+
+/// The built-in default with one device whose stream is the file `asked`: models below `folder`/models, state below
+/// `folder`/state, learning fast enough for a test, versions to the device at once.
+inline topology::graph one_device(const temporary_folder& folder, const std::string& asked, double samples_per_second) {
+  topology::embedded_options o;
+  o.devices = 1;
+  o.state_dir = (folder / "state").string();
+  o.models_dir = (folder / "models").string();
+  topology::load_options from;
+  from.file = "built-in";
+  topology::graph g = std::move(*topology::load_graph(topology::embedded_default(o), from));
+  for (auto& role : g.roles) {
+    if (auto* s = std::get_if<config::device_settings>(&role.settings)) {
+      s->source.from = (folder / asked).string();
+      s->source.phases = {"clean"};
+      s->samples_per_second = samples_per_second;
+    }
+    if (auto* s = std::get_if<config::uplink_filter_settings>(&role.settings)) s->flush_interval = std::chrono::milliseconds(50);
+    if (auto* s = std::get_if<config::distiller_settings>(&role.settings)) s->learning_rate = s->final_learning_rate = 2e-2;
+    if (auto* s = std::get_if<config::deployer_settings>(&role.settings)) s->rollout.waves = false;
+  }
+  return g;
+}
 
 /// The last figures of all roles, as JSON, by name: those of the cloud and of the device's node.
 struct loop_figures {
