@@ -20,14 +20,19 @@ FRESHET_INLINE lanes<B> gen_terms(const lanes<B>& x, float max, float log_sum, f
   return where_less(x, lanes<B>::all(max), exponential((log_p + log_rest) * gamma));
 }
 
+/// Of the values above `floor`; width may end within a vector.
 template <std::size_t B>
-FRESHET_INLINE float sum_of_terms(const float* row, std::size_t width, float max, float log_sum, float gamma) {
+FRESHET_INLINE float sum_of_terms(const float* values, std::size_t width, float floor, float max, float log_sum, float gamma) {
+  const lanes<B> bottom = lanes<B>::all(floor);
   lanes<B> sum = lanes<B>::all(0.0f);
   std::size_t i = 0;
-  for (; i + lane_count <= width; i += lane_count) sum += gen_terms(lanes<B>::load(row + i), max, log_sum, gamma);
+  for (; i + lane_count <= width; i += lane_count) {
+    const lanes<B> x = lanes<B>::load(values + i);
+    sum += where_less(bottom, x, gen_terms(x, max, log_sum, gamma));
+  }
   if (i < width) {
-    const lanes<B> x = lanes<B>::load_tail(row + i, width - i, lowest_logit);
-    sum += gen_terms(x, max, log_sum, gamma) * lanes<B>::ones(width - i);
+    const lanes<B> x = lanes<B>::load_tail(values + i, width - i, lowest_logit);
+    sum += where_less(bottom, x, gen_terms(x, max, log_sum, gamma)) * lanes<B>::ones(width - i);
   }
   return sum_of(sum);
 }
@@ -49,27 +54,19 @@ FRESHET_INLINE void gen_body(const float* logits, std::size_t rows, std::size_t 
                              top_scratch& room, float* out) {
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * width;
-    const float max = max_of_columns<B>(row, width, room.column_max.data());
-    sum_scan<B> sums(row, width, max, 1.0f);
-    const float* chosen = row;
-    if (top < width) {
-      top_search<B> search(row, width, top, max, room);
-      for (std::size_t group = 0; search.bounded() && group < width / column_group; ++group) {
-        sums.to((group + 1) * column_group);
-        search.behind(group);
-      }
-      chosen = search.finish();
-    }
-    const row_sums s = sums.finish();
+    const bool all = top >= width;
+    const float max = all ? row_max<B>(row, width) : max_of_columns<B>(row, width, room);
+    const top_values chosen = all ? top_values{row, width, lowest_logit, 0} : top_of_row<B>(row, width, top, max, room);
+    const row_sums s = sums_of_row<B>(row, width, max, 1.0f);
     const float total = s.ties + s.others;
     const float log_sum = std::log(total);
-    const std::size_t count = std::min(top, width);
     const float tied = s.ties < static_cast<float>(top) ? s.ties : static_cast<float>(top);
     const float top_p = 1.0f / total;
     const float rest = s.others + (s.ties - 1.0f);
     const float top_term =
         rest > faint_rest ? std::pow(top_p * (rest / total), gamma) : faint_top_term(row, width, max, gamma);
-    out[r] = tied * top_term + sum_of_terms<B>(chosen, count, max, log_sum, gamma);
+    const float at_floor = static_cast<float>(chosen.tied) * gen_terms(lanes<B>::all(chosen.floor), max, log_sum, gamma).part[0][0];
+    out[r] = tied * top_term + at_floor + sum_of_terms<B>(chosen.values, chosen.count, chosen.floor, max, log_sum, gamma);
   }
 }
 FRESHET_WIDE_LANES_KERNEL(gen_kernel, gen_body,

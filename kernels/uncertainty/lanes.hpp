@@ -159,7 +159,7 @@ FRESHET_INLINE lanes<B> where_negative(const lanes<B>& v, const lanes<B>& x) {
   }
   return kept;
 }
-/// Per lane a < b ? x : 0, without a blend; a is finite.
+/// Per lane a < b ? x : 0, without a blend; a is finite, and not -0 where b may be 0.
 template <std::size_t B>
 FRESHET_INLINE lanes<B> where_less(const lanes<B>& a, const lanes<B>& b, const lanes<B>& x) {
   return where_negative(a - b, x);

@@ -37,51 +37,25 @@ struct row_sums {
   float ties = 0;    ///< how many z equal m (at least 1)
 };
 
-/// The scan that gives them, stretch by stretch: for whoever looks at a stretch while it is in the nearest cache.
-template <std::size_t B>
-class sum_scan {
- public:
-  FRESHET_INLINE sum_scan(const float* row, std::size_t width, float max, float inverse_temperature)
-      : row_(row), width_(width), max_(max), inverse_temperature_(inverse_temperature), others_(lanes<B>::all(0.0f)), below_(others_) {}
-
-  /// From where the scan is to `end`, a whole number of vectors from there.
-  FRESHET_INLINE void to(std::size_t end) {
-    const lanes<B> one = lanes<B>::all(1.0f);
-    lanes<B> others = others_;
-    lanes<B> below = below_;  // exact: a lane counts to 2^24
-    for (; at_ + lane_count <= end; at_ += lane_count) {
-      fetch_next_row(row_, at_, width_);
-      const lanes<B> d = (lanes<B>::load(row_ + at_) - max_) * inverse_temperature_;
-      others += where_negative(d, exponential(d));
-      below += where_negative(d, one);
-    }
-    others_ = others;
-    below_ = below;
-  }
-  /// To the end of the row, whose last vector may be a part of one.
-  FRESHET_INLINE row_sums finish() {
-    to(width_);
-    if (at_ < width_) {
-      const lanes<B> valid = lanes<B>::ones(width_ - at_);
-      const lanes<B> d = (lanes<B>::load_tail(row_ + at_, width_ - at_, lowest_logit) - max_) * inverse_temperature_;
-      others_ += where_negative(d, exponential(d) * valid);
-      below_ += where_negative(d, valid);
-    }
-    return {sum_of(others_), static_cast<float>(width_) - sum_of(below_)};
-  }
-
- private:
-  const float* row_;
-  std::size_t width_;
-  std::size_t at_ = 0;
-  float max_;
-  float inverse_temperature_;
-  lanes<B> others_, below_;
-};
-
 template <std::size_t B>
 FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float max, float inverse_temperature) {
-  return sum_scan<B>(row, width, max, inverse_temperature).finish();
+  const lanes<B> one = lanes<B>::all(1.0f);
+  lanes<B> others = lanes<B>::all(0.0f);
+  lanes<B> below = others;  // exact: a lane counts to 2^24
+  std::size_t i = 0;
+  for (; i + lane_count <= width; i += lane_count) {
+    fetch_next_row(row, i, width);
+    const lanes<B> d = (lanes<B>::load(row + i) - max) * inverse_temperature;
+    others += where_negative(d, exponential(d));
+    below += where_negative(d, one);
+  }
+  if (i < width) {
+    const lanes<B> valid = lanes<B>::ones(width - i);
+    const lanes<B> d = (lanes<B>::load_tail(row + i, width - i, lowest_logit) - max) * inverse_temperature;
+    others += where_negative(d, exponential(d) * valid);
+    below += where_negative(d, valid);
+  }
+  return {sum_of(others), static_cast<float>(width) - sum_of(below)};
 }
 
 }  // namespace freshet::uncertainty

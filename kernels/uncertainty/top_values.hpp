@@ -1,49 +1,66 @@
-// The M largest values of a long row without moving the row: one pass keeps the maximum of every
-// column (sixteen values a vector apart); a bound that M columns reach is found on those maxima
-// alone, and only the few columns that reach it are looked into. Included by .cpp files of this
+// The M largest values of a long row without moving the row: one pass keeps the two largest of every
+// column (sixteen values a vector apart); a bound that M columns reach is found on those maxima alone,
+// and only a column whose second value reaches it too is looked into. Included by .cpp files of this
 // folder only.
 #pragma once
 
 #include "kernels/uncertainty/row_scan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
-#include <functional>
+#include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace freshet::uncertainty {
 
 /// Values in a column.
-inline constexpr std::size_t column_height = 24;
+inline constexpr std::size_t column_height = 40;
 inline constexpr std::size_t column_group = column_height * lane_count;
 
 /// Room for one row; made once, used for many.
 struct top_scratch {
-  std::vector<float> column_max;        ///< [groups * lane_count]
-  std::vector<std::uint32_t> reaching;  ///< columns that reach the bound
-  std::vector<float> candidates;        ///< [width]
+  std::vector<float> column_max;      ///< [groups * lane_count]
+  std::vector<float> column_second;   ///< likewise: the largest of a column without its maximum
+  std::vector<std::uint32_t> deep;    ///< columns in which two values reach the bound
+  std::vector<float> candidates;      ///< [width and one vector]
 };
 
 inline top_scratch room_for_top(std::size_t width) {
   const std::size_t columns = width / column_group * lane_count;
-  return {std::vector<float>(columns), std::vector<std::uint32_t>(columns), std::vector<float>(width)};
+  return {std::vector<float>(columns), std::vector<float>(columns), std::vector<std::uint32_t>(columns),
+          std::vector<float>(width + lane_count)};
 }
 
-/// Largest value of row [width], width > 0; leaves the columns' maxima in `column_max`.
+/// Largest value of row [width], width > 0; leaves each column's two largest in `room`.
 template <std::size_t B>
-FRESHET_INLINE float max_of_columns(const float* row, std::size_t width, float* column_max) {
+FRESHET_INLINE float max_of_columns(const float* row, std::size_t width, top_scratch& room) {
+  float* column_max = room.column_max.data();
+  float* column_second = room.column_second.data();
   lanes<B> best = lanes<B>::all(lowest_logit);
   std::size_t i = 0;
   for (; i + column_group <= width; i += column_group) {
-    lanes<B> column = lanes<B>::load(row + i);
-    for (std::size_t k = 1; k < column_height; ++k) column = max_of(column, lanes<B>::load(row + i + k * lane_count));
-    column.store(column_max);
+    lanes<B> first = lanes<B>::all(-std::numeric_limits<float>::infinity());
+    lanes<B> second = first;
+    for (std::size_t k = 0; k < column_height; k += 2) {  // by pairs: half as long a chain of maxima
+      const lanes<B> a = lanes<B>::load(row + i + k * lane_count);
+      const lanes<B> b = lanes<B>::load(row + i + (k + 1) * lane_count);
+      const lanes<B> more = max_of(a, b);
+      second = max_of(max_of(second, min_of(a, b)), min_of(first, more));
+      first = max_of(first, more);
+    }
+    (first + 0.0f).store(column_max);
+    second.store(column_second);
     column_max += lane_count;
-    best = max_of(best, column);
+    column_second += lane_count;
+    best = max_of(best, first);
   }
   const float rest = i < width ? row_max<B>(row + i, width - i) : lowest_logit;
   return std::max(largest_of(best), rest);
 }
+
+// Zeros here are positive: where_less() takes -0 for less than 0. (Adding 0 makes them so.)
 
 /// How many of values [count] are at least `bound`, which is finite; count is a multiple of lane_count.
 template <std::size_t B>
@@ -61,80 +78,89 @@ FRESHET_INLINE std::size_t count_reaching(const float* values, std::size_t count
   return count - static_cast<std::size_t>(sum_of(even + odd));
 }
 
-/// A bound that at least `top` of the columns reach (columns >= top): halving, eight times, between
-/// the least maximum and the greatest.
+/// The least of values [count] but for minus infinities, `max` when there is none; count is a multiple of lane_count.
 template <std::size_t B>
-FRESHET_INLINE float bound_of_top(const float* column_max, std::size_t columns, std::size_t top, float max) {
-  lanes<B> least = lanes<B>::load(column_max);
-  for (std::size_t i = lane_count; i < columns; i += lane_count) least = min_of(least, lanes<B>::load(column_max + i));
-  float reached = -largest_of(lanes<B>::all(0.0f) - least);
-  if (reached < lowest_logit) {  // a column of minus infinities, which nothing can be halved with
-    if (count_reaching<B>(column_max, columns, lowest_logit) < top) return reached;
-    reached = lowest_logit;
+FRESHET_INLINE float least_finite(const float* values, std::size_t count, float max) {
+  const lanes<B> lowest = lanes<B>::all(lowest_logit);
+  const lanes<B> none = lanes<B>::all(max);
+  lanes<B> least = none;
+  for (std::size_t i = 0; i < count; i += lane_count) {
+    const lanes<B> x = lanes<B>::load(values + i);
+    least = min_of(least, if_less(x, lowest, none, x));
   }
-  float above = max;
-  for (int step = 0; step < 8; ++step) {
-    const float middle = reached * 0.5f + above * 0.5f;  // halved first: the sum of two such may overflow
-    (count_reaching<B>(column_max, columns, middle) >= top ? reached : above) = middle;
-  }
-  return reached;
+  return -largest_of(lanes<B>::all(0.0f) - least);
 }
 
-/// The `top` largest of a row [width] (top < width), collected while another scan goes over it: a column is looked into
-/// right behind that scan, where it lies in the nearest cache. `room.column_max` was filled by max_of_columns.
-template <std::size_t B>
-class top_search {
- public:
-  FRESHET_INLINE top_search(const float* row, std::size_t width, std::size_t top, float max, top_scratch& room)
-      : row_(row), width_(width), top_(top), room_(room) {
-    const std::size_t columns = room.column_max.size();
-    // Too few of them for a bound: all values are candidates.
-    if (columns < top || columns == 0) return;
-    bounded_ = true;
-    const float* const column_max = room.column_max.data();
-    bound_ = bound_of_top<B>(column_max, columns, top, max);
-    for (std::size_t c = 0; c < columns; ++c) {
-      room.reaching[reaching_] = static_cast<std::uint32_t>(c);
-      reaching_ += column_max[c] >= bound_ ? 1 : 0;
-    }
-  }
+/// Between which values the one of rank `top` lies: at least `top` of values [count] reach `reached`, fewer reach `above`.
+struct rank_bounds {
+  float reached;
+  float above;
+};
 
-  /// The scan is behind the columns of this group: they are looked into.
-  FRESHET_INLINE void behind(std::size_t group) {
-    float* const candidates = room_.candidates.data();
-    std::size_t count = count_;
-    for (; next_ < reaching_ && room_.reaching[next_] / lane_count == group; ++next_) {
-      const float* column = row_ + group * column_group + room_.reaching[next_] % lane_count;
+/// Halves the bounds until at most `enough` values reach the lower one, or nothing lies between them.
+template <std::size_t B>
+FRESHET_INLINE rank_bounds halve(const float* values, std::size_t count, std::size_t top, std::size_t enough, rank_bounds b) {
+  for (;;) {
+    const float middle = b.reached * 0.5f + b.above * 0.5f;  // halved first: the sum of two such may overflow
+    if (!(middle > b.reached && middle < b.above)) return b;
+    const std::size_t reaching = count_reaching<B>(values, count, middle);
+    (reaching >= top ? b.reached : b.above) = middle;
+    if (reaching >= top && reaching <= enough) return b;
+  }
+}
+
+/// The `top` largest of a row: those of values [count] that exceed `floor`, and `tied` that equal it. What pads the
+/// values to a whole number of vectors exceeds nothing.
+struct top_values {
+  const float* values = nullptr;
+  std::size_t count = 0;
+  float floor = 0;
+  std::size_t tied = 0;
+};
+
+/// The `top` largest of row [width] (0 < top < width), of which max_of_columns filled `room` and returned `max`.
+template <std::size_t B>
+FRESHET_INLINE top_values top_of_row(const float* row, std::size_t width, std::size_t top, float max, top_scratch& room) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const std::size_t columns = room.column_max.size();
+  const float* const column_max = room.column_max.data();
+  const float* const column_second = room.column_second.data();
+  float* const candidates = room.candidates.data();
+  std::size_t count = 0;
+  std::size_t looked_into = 0;
+  float bound = lowest_logit;
+  if (columns > top && count_reaching<B>(column_max, columns, lowest_logit) >= top) {
+    bound = halve<B>(column_max, columns, top, top + top / 4, {least_finite<B>(column_max, columns, max), max}).reached;
+    std::uint32_t* const deep = room.deep.data();
+    std::size_t deep_count = 0;
+    for (std::size_t c = 0; c < columns; ++c) {  // without branches: hits are rare and their places random
+      const bool several = column_second[c] >= bound;
+      candidates[count] = column_max[c];
+      count += column_max[c] >= bound && !several ? 1 : 0;
+      deep[deep_count] = static_cast<std::uint32_t>(c);
+      deep_count += several ? 1 : 0;
+    }
+    for (std::size_t d = 0; d < deep_count; ++d) {
+      const float* column = row + deep[d] / lane_count * column_group + deep[d] % lane_count;
       for (std::size_t k = 0; k < column_height; ++k) {
-        candidates[count] = column[k * lane_count];
-        count += column[k * lane_count] >= bound_ ? 1 : 0;
+        candidates[count] = column[k * lane_count] + 0.0f;
+        count += column[k * lane_count] >= bound ? 1 : 0;
       }
     }
-    count_ = count;
+    looked_into = columns * column_height;
   }
-  [[nodiscard]] bool bounded() const noexcept { return bounded_; }
-
-  /// After all groups: the result's first `top` values, in any order.
-  FRESHET_INLINE const float* finish() {
-    float* const candidates = room_.candidates.data();
-    for (std::size_t i = bounded_ ? width_ / column_group * column_group : 0; i < width_; ++i) {
-      candidates[count_] = row_[i];
-      count_ += !bounded_ || row_[i] >= bound_ ? 1 : 0;
-    }
-    std::nth_element(candidates, candidates + top_ - 1, candidates + count_, std::greater<>());
-    return candidates;
+  for (std::size_t i = looked_into; i < width; ++i) {
+    candidates[count] = row[i] + 0.0f;
+    count += row[i] >= bound ? 1 : 0;
   }
-
- private:
-  const float* row_;
-  std::size_t width_;
-  std::size_t top_;
-  top_scratch& room_;
-  bool bounded_ = false;
-  float bound_ = 0;
-  std::size_t reaching_ = 0;   ///< columns that reach the bound
-  std::size_t next_ = 0;       ///< the first of them that was not looked into
-  std::size_t count_ = 0;      ///< candidates
-};
+  for (; count % lane_count != 0; ++count) candidates[count] = -infinity;
+  // Fewer than `top` finite values: all are chosen. (What is infinitely unlikely adds nothing to any score.)
+  if (count_reaching<B>(candidates, count, lowest_logit) <= top) return {candidates, count, -infinity, 0};
+  const rank_bounds b = halve<B>(candidates, count, top, top, {least_finite<B>(candidates, count, max), max});
+  const std::size_t reaching = count_reaching<B>(candidates, count, b.reached);
+  if (reaching == top) return {candidates, count, std::nextafter(b.reached, -infinity) + 0.0f, 0};
+  const std::size_t exceeding = count_reaching<B>(candidates, count, b.above);
+  return {candidates, count, b.reached + 0.0f, exceeding < top ? top - exceeding : 0};
+}
 
 }  // namespace freshet::uncertainty

@@ -6,6 +6,7 @@
 #include "kernels/uncertainty/scores.hpp"
 #include "tests/kernels/uncertainty/score_fixture.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace freshet::uncertainty {
