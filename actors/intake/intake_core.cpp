@@ -183,8 +183,12 @@ class intake_core final : public role_core {
       auto ok = quota_->admit(from, batch, options_.limits.payload_bytes, now);
       if (!ok) return refuse_batch(from, m, ok.err(), out);
     }
-    if (auto ok = check_batch(batch, options_.limits); !ok) return refuse_for_good(from, m, batch, ok.err(), out);
     const bool paced = batch.tick > 0;
+    if (auto ok = check_batch(batch, options_.limits); !ok) {
+      refuse_for_good(from, m, batch, ok.err(), out);
+      if (paced && gate_.admits(batch.device, batch.tick).ok()) end_tick(batch);
+      return;
+    }
     if (paced) {
       if (auto ok = gate_.admits(batch.device, batch.tick); !ok) {
         if (ok.err().code == errc::overloaded) return refuse_batch(from, m, ok.err(), out);
@@ -208,11 +212,14 @@ class intake_core final : public role_core {
       // It comes again, with the end of its tick.
       if (kept.err().code == errc::unavailable) return;
     }
-    // Even when its samples are shed a device has ended its tick: nothing may wait for it.
-    if (paced && batch.end_of_tick) {
-      gate_.end(batch.device, batch.tick);
-      close_ticks();
-    }
+    if (paced) end_tick(batch);
+  }
+
+  // Even when its samples are shed, or refused for good, a device has ended its tick: nothing may wait for it.
+  void end_tick(const uts_batch& batch) {
+    if (!batch.end_of_tick) return;
+    gate_.end(batch.device, batch.tick);
+    close_ticks();
   }
 
   // Journals what is new in the batch and queues it for a lease. `accepted` gets all positions of the

@@ -143,6 +143,19 @@ TEST(intake_paced, a_full_queue_never_stops_a_tick) {
   EXPECT_TRUE(requests.back().batch.end_of_tick);
 }
 
+TEST(intake_paced, a_batch_refused_for_good_still_ends_its_tick) {
+  auto core = intake_of(paced_options(2));
+  fake_outbox out;
+  core->handle(filter(2), batch_of(2, {1}, 1, true), at(0s), out);
+  auto broken = batch_of(1, {1}, 1, true);
+  broken.samples[0].kept_count = 1;
+  core->handle(filter(1), broken, at(0s), out);
+  EXPECT_EQ(out.take<error_reply>().size(), 1U);
+  const auto requests = out.take<label_request>();
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].batch, batch_of(2, {1}, 1, true));
+}
+
 TEST(tick_gate, open_ticks_are_bounded) {
   tick_gate gate({device_id{1}, device_id{2}}, 3);
   for (std::uint64_t tick = 1; tick <= 3; ++tick) {
