@@ -10,8 +10,8 @@
 #include "actors/assembly/artefact_key_source.hpp"
 #include "actors/assembly/device_streams.hpp"
 #include "actors/assembly/model_cache.hpp"
+#include "actors/assembly/model_pair.hpp"
 #include "actors/assembly/node_security.hpp"
-#include "actors/assembly/shared_encoder.hpp"
 #include "actors/assembly/text_only.hpp"
 #include "actors/compressor/compressor_core.hpp"
 #include "actors/deployer/deployer_core.hpp"
@@ -140,16 +140,6 @@ const config::distiller_settings& distiller_of(const topology::graph& g) {
   return std::get<config::distiller_settings>(roles.front()->settings);
 }
 
-model::lora_spec lora_of(const config::distiller_settings& s) {
-  model::lora_spec spec;
-  spec.rank = s.lora_rank;
-  spec.alpha = s.lora_alpha;
-  spec.targets = s.lora_targets;
-  spec.seed = s.seed;
-  spec.train_vision = s.train_vision;
-  return spec;
-}
-
 std::optional<address> first_of(const topology::graph& g, role_kind kind) {
   const auto roles = g.roles_of(kind);
   if (roles.empty()) return std::nullopt;
@@ -179,7 +169,7 @@ address the(const topology::graph& g, role_kind kind) {
 
 result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
   const config::distiller_settings& distilling = distiller_of(graph_);
-  const model::lora_spec lora = lora_of(distilling);
+  const model::lora_spec lora = adapters_of(distilling);
   // A bench paces everything and begins anew each time: nothing of it outlives the process.
   const bool keeps_state = !first_of(graph_, role_kind::bench);
   const auto line = [&]() -> result<student_line> {
@@ -359,10 +349,7 @@ result<rt::role_spec> assembly::role_of(const topology::role_spec& spec) {
       } else {
         o.teacher = std::filesystem::path(teaching.model).filename().string();
         FRESHET_TRY_ASSIGN(const loaded_model teacher, cache_->models.load(teaching.model, teaching.chat_template));
-        if (vision && !teacher.net->config().vision) {
-          return error{errc::config, "teacher.model " + teaching.model + " is a decoder alone, which reads text only, and the student " +
-                                         s.student + " looks at pictures; a teacher with a vision tower is right"};
-        }
+        FRESHET_TRY(check_teacher_sees(s.student, vision.has_value(), teaching.model, teacher.net->config().vision.has_value()));
         if (vision && topology::features_travel(graph_)) {
           FRESHET_TRY(check_shared_encoder(s.student, student.encoder, teaching.model, model::encoder_hash(*teacher.net)));
         }
@@ -485,7 +472,7 @@ result<rt::node_options> assembly::node(const std::string& name) {
 
 result<std::uint64_t> assembly::adapter_values() {
   const config::distiller_settings& s = distiller_of(graph_);
-  FRESHET_TRY_ASSIGN(const student_line made, cache_->models.student(s.student, s.chat_template, lora_of(s)));
+  FRESHET_TRY_ASSIGN(const student_line made, cache_->models.student(s.student, s.chat_template, adapters_of(s)));
   return made.parts.total();
 }
 

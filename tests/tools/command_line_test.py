@@ -36,7 +36,7 @@ class CommandLineTest(unittest.TestCase):
             self.assertIn("--json", freshet(command, "--help").stdout, command)
         for command in commands("keys"):
             self.assertIn("--json", freshet("keys", command, "--help").stdout, command)
-        self.assertEqual(set(commands("models")), {"inspect", "random", "quantize", "merge-adapter", "export-adapter",
+        self.assertEqual(set(commands("models")), {"inspect", "check", "random", "quantize", "merge-adapter", "export-adapter",
                                                    "rehearsal"})
         for command in commands("models"):
             self.assertEqual(freshet("models", command, "--help").returncode, 0, command)

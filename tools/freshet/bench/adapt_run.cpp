@@ -12,7 +12,7 @@
 
 #include "actors/assembly/assembly.hpp"
 #include "actors/assembly/device_streams.hpp"
-#include "actors/assembly/shared_encoder.hpp"
+#include "actors/assembly/model_pair.hpp"
 #include "actors/assembly/text_only.hpp"
 #include "actors/bench/bench_core.hpp"
 #include "actors/rt/node.hpp"

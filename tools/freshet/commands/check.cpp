@@ -13,7 +13,8 @@ namespace freshet::cli {
 
 void add_check(CLI::App& app, action& chosen) {
   CLI::App* command = app.add_subcommand("check", "Check a configuration without starting anything");
-  command->footer("Prints every problem as FILE:LINE:COLUMN: SETTING: what is wrong and what would be right.");
+  command->footer("Prints every problem as FILE:LINE:COLUMN: SETTING: what is wrong and what would be right.\n"
+                  "The folders of its models are looked into by `freshet models check`.");
   auto options = std::make_shared<topology_options>();
   command->add_option("FILE", options->file, "The TOML file")->required();
   options->add_state_to(*command);

@@ -2,13 +2,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include "config/schema/distiller.hpp"
+#include "actors/assembly/model_pair.hpp"
 
 namespace freshet::cli {
 
 line_options::line_options() {
-  const config::distiller_settings defaults;
-  adapters = {defaults.lora_rank, defaults.lora_alpha, defaults.lora_targets, defaults.seed, defaults.train_vision};
+  adapters = actors::adapters_of(config::distiller_settings());
 }
 
 void add_line_options(CLI::App& command, const std::shared_ptr<line_options>& to) {

@@ -11,6 +11,7 @@ void add_models(CLI::App& app, action& chosen) {
   CLI::App* models = app.add_subcommand(models_command.name, models_command.about);
   models->require_subcommand(1);
   add_models_inspect(*models, chosen);
+  add_models_check(*models, chosen);
   add_models_random(*models, chosen);
   add_models_merge(*models, chosen);
   add_models_export(*models, chosen);

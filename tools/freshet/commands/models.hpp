@@ -6,6 +6,7 @@
 namespace freshet::cli {
 
 void add_models_inspect(CLI::App& models, action& chosen);
+void add_models_check(CLI::App& models, action& chosen);
 void add_models_random(CLI::App& models, action& chosen);
 void add_models_merge(CLI::App& models, action& chosen);
 void add_models_export(CLI::App& models, action& chosen);

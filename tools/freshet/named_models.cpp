@@ -1,0 +1,184 @@
+#include "tools/freshet/named_models.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "actors/assembly/model_pair.hpp"
+#include "actors/assembly/text_only.hpp"
+#include "kernels/base/hex.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
+#include "tools/freshet/progress_view.hpp"
+#include "topology/graph/links.hpp"
+
+namespace freshet::cli {
+namespace {
+
+using config::role_kind;
+
+constexpr const char* device_model = "device.model";
+constexpr const char* distiller_student = "distiller.student";
+constexpr const char* teacher_model = "teacher.model";
+
+/// Everything that is asked of the folders, one after the other.
+class reader {
+ public:
+  reader(const topology::graph& graph, const std::string& node)
+      : graph_(graph), distiller_(*graph.roles_of(role_kind::distiller).front()),
+        distilling_(std::get<config::distiller_settings>(distiller_.settings)),
+        adapters_(actors::adapters_of(distilling_)), out_{{}, config::problems(graph.file)} {
+    for (const topology::role_spec& role : graph.roles) {
+      if (!node.empty() && role.node != node) continue;
+      if (const auto* s = std::get_if<config::device_settings>(&role.settings)) {
+        if (const auto* model = read(role, device_model, s->model, s->chat_template)) check_device(role, *s, *model);
+      } else if (const auto* d = std::get_if<config::distiller_settings>(&role.settings)) {
+        if (const auto* model = read(role, distiller_student, d->student, d->chat_template)) check_distiller(*model);
+      } else if (const auto* t = std::get_if<config::teacher_settings>(&role.settings)) {
+        if (t->kind != "model") continue;
+        if (const auto* model = read(role, teacher_model, t->model, t->chat_template)) teachers_.push_back({&role, model});
+      }
+    }
+    if (const named_model* student = used_student()) {
+      for (const topology::role_spec* role : devices_) check_same_student(*role);
+      for (const auto& [role, teacher] : teachers_) check_teacher(*role, *teacher, *student);
+    }
+    for (auto& [place, model] : read_) {
+      if (model) out_.models.push_back(std::move(*model));
+    }
+  }
+
+  named_models take() { return std::move(out_); }
+
+ private:
+  using key = std::pair<std::string, std::string>;   // folder and template
+
+  void problem(const topology::role_spec& role, const char* setting, const std::string& what) {
+    if (told_.insert(what).second) out_.problems.add(role.at, setting, what);   // a fleet's devices say the same
+  }
+
+  /// nullptr when it cannot be used; why is told once.
+  const named_model* read(const topology::role_spec& role, const char* setting, const std::string& folder,
+                          const std::string& chat_template) {
+    const auto [place, fresh] = read_.try_emplace({folder, chat_template});
+    std::optional<named_model>& model = place->second;
+    if (fresh) {
+      auto found = model::inspect_model(folder, adapters_);
+      auto asking = model::load_asking_tokenizer(folder, chat_template);
+      if (!found.ok()) {
+        problem(role, setting, found.err().text());
+      } else if (!asking.ok()) {
+        problem(role, setting, asking.err().text());
+      } else {
+        model = named_model{folder, chat_template, setting, std::move(found).value(), asking->template_name};
+      }
+    } else if (model && model->settings.find(setting) == std::string::npos) {
+      model->settings += std::string(", ") + setting;
+    }
+    return model ? &*model : nullptr;
+  }
+
+  void note(const topology::role_spec& role, const char* setting, const result<void>& fits) {
+    if (!fits.ok()) problem(role, setting, fits.err().context);
+  }
+
+  void check_device(const topology::role_spec& role, const config::device_settings& s, const named_model& model) {
+    const topology::role_spec* filter = topology::filter_of(graph_, role);
+    if (!model.found.config.vision && filter != nullptr) {
+      note(role, device_model, actors::check_text_only(s, std::get<config::uplink_filter_settings>(filter->settings)));
+    }
+    devices_.push_back(&role);
+  }
+
+  /// The distiller's, when it was read: it may be another node's, or told already.
+  const named_model* used_student() const {
+    const auto place = read_.find({distilling_.student, distilling_.chat_template});
+    return place != read_.end() && place->second ? &*place->second : nullptr;
+  }
+
+  void check_same_student(const topology::role_spec& role) {
+    const auto& s = std::get<config::device_settings>(role.settings);
+    if (key(s.model, s.chat_template) == key(distilling_.student, distilling_.chat_template)) return;
+    const content_hash devices = line_of(role, device_model, s.model, s.chat_template);
+    const content_hash distillers = line_of(distiller_, distiller_student, distilling_.student, distilling_.chat_template);
+    if (devices == content_hash{} || distillers == content_hash{} || devices == distillers) return;
+    problem(role, device_model, s.model + " is of line " + hex_of(devices) + ", and distiller.student " + distilling_.student + " of line " +
+                                    hex_of(distillers) + ": its device would take no version; the same weights and chat_template are right");
+  }
+
+  void check_distiller(const named_model& model) {
+    if (!model.found.config.vision) note(distiller_, distiller_student, actors::check_text_only(distilling_));
+    if (model.found.trainable.adapted_layers > 0) return;
+    std::string targets;
+    for (const std::string& t : distilling_.lora_targets) targets += (targets.empty() ? "" : ", ") + t;
+    problem(distiller_, distiller_student, "no layer of " + model.folder + " is named by distiller.lora_targets (" + targets + ")");
+  }
+
+  void check_teacher(const topology::role_spec& role, const named_model& teacher, const named_model& student) {
+    const bool student_sees = student.found.config.vision.has_value();
+    const bool teacher_sees = teacher.found.config.vision.has_value();
+    note(role, teacher_model, actors::check_teacher_sees(distilling_.student, student_sees, teacher.folder, teacher_sees));
+    if (!student_sees || !teacher_sees || !topology::features_travel(graph_)) return;
+    const auto students = model::hash_encoder(distilling_.student);
+    const auto teachers = model::hash_encoder(teacher.folder);
+    if (!students.ok()) return problem(distiller_, distiller_student, students.err().text());
+    if (!teachers.ok()) return problem(role, teacher_model, teachers.err().text());
+    note(role, teacher_model, actors::check_shared_encoder(distilling_.student, *students, teacher.folder, *teachers));
+  }
+
+  /// Zero where it cannot be told.
+  content_hash line_of(const topology::role_spec& role, const char* setting, const std::string& folder, const std::string& chat_template) {
+    const auto [place, fresh] = lines_.try_emplace({folder, chat_template});
+    if (fresh) {
+      const auto hashed = model::hash_model(folder, adapters_, chat_template);
+      if (hashed.ok()) {
+        place->second = hashed->line;
+      } else {
+        problem(role, setting, hashed.err().text());
+      }
+    }
+    return place->second;
+  }
+
+  const topology::graph& graph_;
+  const topology::role_spec& distiller_;
+  const config::distiller_settings& distilling_;
+  const model::lora_spec adapters_;
+  named_models out_;
+  std::map<key, std::optional<named_model>> read_;
+  std::map<key, content_hash> lines_;
+  std::vector<const topology::role_spec*> devices_;
+  std::vector<std::pair<const topology::role_spec*, const named_model*>> teachers_;
+  std::set<std::string> told_;
+};
+
+}  // namespace
+
+named_models read_named_models(const topology::graph& graph, const std::string& node) { return reader(graph, node).take(); }
+
+std::string text_of(const named_models& read) {
+  std::string out;
+  for (const named_model& m : read.models) {
+    char figures[96];
+    std::snprintf(figures, sizeof figures, "%.2f M parameters, ", static_cast<double>(m.found.values) / 1e6);
+    out += m.settings + ": " + m.folder + "\n  " + std::string(m.found.class_name) + ", " + figures +
+           human_bytes(static_cast<double>(m.found.file_bytes)) + ", chat template " + m.asks + '\n';
+  }
+  return out;
+}
+
+nlohmann::json json_of(const named_models& read) {
+  auto models = nlohmann::json::array();
+  for (const named_model& m : read.models) {
+    models.push_back({{"folder", m.folder}, {"settings", m.settings}, {"class", m.found.class_name}, {"values", m.found.values},
+                      {"file_bytes", m.found.file_bytes}, {"chat_template", m.asks}});
+  }
+  auto problems = nlohmann::json::array();
+  for (const config::problem& p : read.problems.sorted()) {
+    problems.push_back({{"line", p.at.line}, {"column", p.at.column}, {"setting", p.key}, {"message", p.message}});
+  }
+  return {{"models", models}, {"problems", problems}};
+}
+
+}  // namespace freshet::cli
