@@ -1,6 +1,7 @@
 #include "kernels/model/quantise_model.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cctype>

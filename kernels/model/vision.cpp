@@ -1,6 +1,7 @@
 #include "kernels/model/vision.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "kernels/model/parameter_list.hpp"
 #include "kernels/model/part_names.hpp"

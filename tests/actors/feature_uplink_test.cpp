@@ -9,6 +9,7 @@
 #include "actors/uplink_filter/uplink_filter_core.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <functional>

@@ -2,6 +2,7 @@
 #include "actors/device/student_runtime.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

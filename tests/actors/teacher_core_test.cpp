@@ -1,6 +1,7 @@
 #include "actors/teacher/teacher_core.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <cstring>

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,9 +21,10 @@ const shift_s* shared_shift() {
   const char* path = std::getenv("FRESHET_TEST_WALL_SHIFT");
   const int fd = path == nullptr ? -1 : ::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return &none;
-  void* at = ::mmap(nullptr, sizeof(shift_s), PROT_READ, MAP_SHARED, fd, 0);
+  // Not by mmap(): libraries that patch it (UCX, which LibTorch may bring) ask for the time while they do.
+  const long at = ::syscall(SYS_mmap, nullptr, sizeof(shift_s), PROT_READ, MAP_SHARED, fd, 0L);
   ::close(fd);
-  return at == MAP_FAILED ? &none : static_cast<const shift_s*>(at);
+  return at == -1 ? &none : reinterpret_cast<const shift_s*>(at);
 }
 
 std::int64_t shift() {
@@ -31,11 +32,8 @@ std::int64_t shift() {
   return where->load(std::memory_order_relaxed);
 }
 
-int true_time(clockid_t which, timespec* out) {
-  using function = int (*)(clockid_t, timespec*);
-  static const function next = reinterpret_cast<function>(::dlsym(RTLD_NEXT, "clock_gettime"));
-  return next(which, out);
-}
+// Not by dlsym: it may allocate, and an allocator that asks for the time while it starts would wait for itself.
+int true_time(clockid_t which, timespec* out) { return static_cast<int>(::syscall(SYS_clock_gettime, which, out)); }
 
 }  // namespace
 

@@ -67,6 +67,9 @@ TOKENS = [
      ["tools/", "tests/"]),
 ]
 
+# Names of LibTorch that <ATen/ATen.h> of 1.13 brings and that of 2.x does not.
+BROUGHT_NO_LONGER = [(re.compile(r"\bat::(NoGradGuard|AutoGradMode|GradMode)\b"), "ATen/core/grad_mode.h")]
+
 # A core is plain: it is told the time, and others carry out what it wants done.
 CORE_FILE = re.compile(r"_core\.[ch]pp$")
 CORE_INCLUDES = re.compile(r"(spdlog|caf)/|zmq|^(thread|mutex|condition_variable|future)$")
@@ -118,6 +121,7 @@ def check_file(path, text, exists):
     if path.endswith(".hpp") and "#pragma once" not in text:
         problems.append((1, "no #pragma once"))
     first = True
+    includes = {match.group(2) for match in map(INCLUDE.match, text.splitlines()) if match}
     for number, line in enumerate(text.splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:
@@ -150,6 +154,9 @@ def check_file(path, text, exists):
         for what, pattern, places in TOKENS:
             if pattern.search(line) and not any(path.startswith(p) for p in places):
                 problems.append((number, f"{what}; that is for {', '.join(places)} only"))
+        for pattern, wanted in BROUGHT_NO_LONGER:
+            if pattern.search(line) and wanted not in includes and not path.startswith("tests/"):
+                problems.append((number, f"{pattern.search(line).group(0)} without <{wanted}>, which LibTorch 2.x asks for"))
         if core and (found := CORE_TOKENS.search(line)):
             problems.append((number, f"a core may not use {found.group(0).strip('( ')}: it is told the time"))
     return problems

@@ -96,6 +96,11 @@ class Tokens(unittest.TestCase):
             self.assertTrue(problems("actors/device/device_core.cpp", line + "\n"), line)
             self.assertEqual(problems("actors/rt/real_clock.cpp", line + "\n"), [], line)
 
+    def test_names_that_libtorch_2_brings_no_longer(self):
+        guard = "const at::NoGradGuard quiet;\n"
+        self.assertTrue(problems("kernels/model/a.cpp", "#include <ATen/ATen.h>\n" + guard))
+        self.assertFalse(problems("kernels/model/a.cpp", "#include <ATen/ATen.h>\n#include <ATen/core/grad_mode.h>\n" + guard))
+
     def test_the_wall_clock_is_for_people(self):
         for line in ["auto t = std::chrono::system_clock::now();", "clock_gettime(CLOCK_REALTIME, &t);", "std::time(nullptr);",
                      "::gettimeofday(&t, nullptr);", "auto t = std::chrono::high_resolution_clock::now();"]:

@@ -1,6 +1,7 @@
 // Against the numbers of the reference implementation (tests/data/hf): everything that a model of each
 // architecture computes, forwards and backwards. Tolerances: tests/data/hf/README.md.
 #include <gtest/gtest.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 #include "kernels/model/multimodal.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "kernels/model/generate.hpp"

@@ -2,6 +2,7 @@
 #include "kernels/model/recompute.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/intrusive_ptr.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>

@@ -1,5 +1,7 @@
 // A vision tower that student and teacher share: its part of a picture's way, its hash, and what freezing it leaves to
 // be trained.
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 
 #include "kernels/model/encoder_hash.hpp"

@@ -1,6 +1,7 @@
 #include "tools/freshet/bench/random_decoder.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 

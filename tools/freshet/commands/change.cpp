@@ -166,7 +166,7 @@ void add_change(CLI::App& app, action& chosen) {
 
   CLI::App* set_command = app.add_subcommand("set", "Change settings of a running daemon");
   set_command
-      ->add_option("NAME=VALUE", options->settings, "Such as uplink_filter.token_share=0.5 compressor.codec=dense4")
+      ->add_option("SETTING", options->settings, "NAME=VALUE, such as uplink_filter.token_share=0.5 compressor.codec=dense4")
       ->required();
   watched(*set_command);
   set_command->footer(

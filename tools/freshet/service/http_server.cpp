@@ -121,9 +121,19 @@ class router final : public httplib::Server {
             "text/plain; charset=utf-8");
     });
   }
-  void answer(bounded_stream& stream) {
+  void answer(bounded_stream& stream) { pass(&router::process_request, stream); }
+
+ private:
+  using set_up = const std::function<void(httplib::Request&)>&;
+  // Debian 12's version of the library, and Debian 13's, which wants to know addresses that no page here asks for.
+  void pass(bool (Server::*process)(httplib::Stream&, bool, bool&, set_up), bounded_stream& stream) {
     bool closed = false;
-    process_request(stream, true, closed, nullptr);
+    (this->*process)(stream, true, closed, nullptr);
+  }
+  void pass(bool (Server::*process)(httplib::Stream&, const std::string&, int, const std::string&, int, bool, bool&, set_up),
+            bounded_stream& stream) {
+    bool closed = false;
+    (this->*process)(stream, "", 0, "", 0, true, closed, nullptr);
   }
 };
 

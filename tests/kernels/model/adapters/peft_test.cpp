@@ -3,6 +3,7 @@
 #include "kernels/model/peft.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <filesystem>
