@@ -37,5 +37,5 @@ function(freshet_header_check)
   target_compile_options(header_check PRIVATE -O0 -g0)
   add_test(NAME headers_compile_alone
            COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target header_check)
-  set_tests_properties(headers_compile_alone PROPERTIES LABELS fast TIMEOUT 600 PROCESSORS 2)
+  set_tests_properties(headers_compile_alone PROPERTIES LABELS fast TIMEOUT 600 PROCESSORS 2 COST 80)
 endfunction()
