@@ -10,32 +10,40 @@
 namespace freshet::uncertainty {
 namespace {
 
-// With d = z - max, e = exp(d), S = 1 + sum of the others' e:  H = log S - (sum e d) / S.
+// With d = z - max, e = exp(d), S = sum of e:  H = log S - (sum e d) / S. Below the lowest exponent e is taken for
+// e^-87, which keeps 0 * infinity out and adds nothing that counts.
+template <std::size_t B>
+struct entropy_run {
+  const float* row;
+  float max;
+  lanes<B> sum = lanes<B>::all(0.0f);
+  lanes<B> weighted = sum;
+
+  FRESHET_INLINE lanes<B> below_max(const lanes<B>& z) const { return max_of(z - max, lanes<B>::all(lowest_exponent)); }
+  FRESHET_INLINE void vector(std::size_t i) {
+    const lanes<B> d = below_max(lanes<B>::load(row + i));
+    const lanes<B> e = exponential_in_range(d);
+    sum += e;
+    weighted += e * d;
+  }
+  FRESHET_INLINE void end(std::size_t, std::size_t) {}
+};
+
 template <std::size_t B>
 FRESHET_INLINE void entropy_body(const float* logits, std::size_t rows, std::size_t width, float* out) {
-  const lanes<B> lowest = lanes<B>::all(lowest_exponent);  // where e is 0 already: keeps 0 * infinity out
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * width;
-    const float max = row_max<B>(row, width);
-    lanes<B> sum = lanes<B>::all(0.0f);
-    lanes<B> weighted = sum;
-    std::size_t i = 0;
-    for (; i + lane_count <= width; i += lane_count) {
-      fetch_next_row(row, i, width);
-      const lanes<B> d = lanes<B>::load(row + i) - max;
-      const lanes<B> e = exponential(d);
-      sum += e;
-      weighted += where_less(lowest, d, e * d);
-    }
+    entropy_run<B> run{row, row_max<B>(row, width)};
+    const std::size_t i = scan_in_runs(row, width, run);
     if (i < width) {
       // What pads the row is exactly the lowest logit; it must not count even if the maximum is as low.
-      const lanes<B> d = lanes<B>::load_tail(row + i, width - i, lowest_logit) - max;
-      const lanes<B> e = exponential(d) * lanes<B>::ones(width - i);
-      sum += e;
-      weighted += where_less(lowest, d, e * d);
+      const lanes<B> d = run.below_max(lanes<B>::load_tail(row + i, width - i, lowest_logit));
+      const lanes<B> e = exponential_in_range(d) * lanes<B>::ones(width - i);
+      run.sum += e;
+      run.weighted += e * d;
     }
-    const float total = sum_of(sum);
-    out[r] = std::log(total) - sum_of(weighted) / total;
+    const float total = sum_of(run.sum);
+    out[r] = std::log(total) - sum_of(run.weighted) / total;
   }
 }
 FRESHET_WIDE_LANES_KERNEL(entropy_kernel, entropy_body,

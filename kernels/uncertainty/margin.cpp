@@ -18,16 +18,15 @@ FRESHET_INLINE void margin_body(const float* logits, std::size_t rows, std::size
     lanes<B> first = lanes<B>::all(lowest_logit);
     lanes<B> second = first;
     std::size_t i = 0;
-    for (; i + lane_count <= width; i += lane_count) {
-      const lanes<B> x = lanes<B>::load(row + i);
-      second = max_of(second, min_of(x, first));
-      first = max_of(first, x);
+    for (; i + 2 * lane_count <= width; i += 2 * lane_count) {
+      keep_two_largest(first, second, lanes<B>::load(row + i), lanes<B>::load(row + i + lane_count));
     }
-    if (i < width) {
-      const lanes<B> x = lanes<B>::load_tail(row + i, width - i, lowest_logit);
-      second = max_of(second, min_of(x, first));
-      first = max_of(first, x);
+    const lanes<B> none = lanes<B>::all(lowest_logit);
+    if (i + lane_count <= width) {
+      keep_two_largest(first, second, lanes<B>::load(row + i), none);
+      i += lane_count;
     }
+    if (i < width) keep_two_largest(first, second, lanes<B>::load_tail(row + i, width - i, lowest_logit), none);
     const float best = largest_of(first);
     const row_sums s = sums_of_row<B>(row, width, best, 1.0f);
     // The runner-up is the best of what lost within a lane and of the other lanes' winners.

@@ -17,6 +17,7 @@ namespace freshet::uncertainty {
 
 /// Values in a column.
 inline constexpr std::size_t column_height = 40;
+static_assert(column_height % 2 == 0);
 inline constexpr std::size_t column_group = column_height * lane_count;
 
 /// Room for one row; made once, used for many.
@@ -43,12 +44,8 @@ FRESHET_INLINE float max_of_columns(const float* row, std::size_t width, top_scr
   for (; i + column_group <= width; i += column_group) {
     lanes<B> first = lanes<B>::all(-std::numeric_limits<float>::infinity());
     lanes<B> second = first;
-    for (std::size_t k = 0; k < column_height; k += 2) {  // by pairs: half as long a chain of maxima
-      const lanes<B> a = lanes<B>::load(row + i + k * lane_count);
-      const lanes<B> b = lanes<B>::load(row + i + (k + 1) * lane_count);
-      const lanes<B> more = max_of(a, b);
-      second = max_of(max_of(second, min_of(a, b)), min_of(first, more));
-      first = max_of(first, more);
+    for (std::size_t k = 0; k < column_height; k += 2) {
+      keep_two_largest(first, second, lanes<B>::load(row + i + k * lane_count), lanes<B>::load(row + i + (k + 1) * lane_count));
     }
     (first + 0.0f).store(column_max);
     second.store(column_second);
