@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -24,14 +23,12 @@ inline constexpr std::size_t column_group = column_height * lane_count;
 struct top_scratch {
   std::vector<float> column_max;      ///< [groups * lane_count]
   std::vector<float> column_second;   ///< likewise: the largest of a column without its maximum
-  std::vector<std::uint32_t> deep;    ///< columns in which two values reach the bound
   std::vector<float> candidates;      ///< [width and one vector]
 };
 
 inline top_scratch room_for_top(std::size_t width) {
   const std::size_t columns = width / column_group * lane_count;
-  return {std::vector<float>(columns), std::vector<float>(columns), std::vector<std::uint32_t>(columns),
-          std::vector<float>(width + lane_count)};
+  return {std::vector<float>(columns), std::vector<float>(columns), std::vector<float>(width + lane_count)};
 }
 
 /// Largest value of row [width], width > 0; leaves each column's two largest in `room`.
@@ -120,7 +117,7 @@ template <std::size_t B>
 FRESHET_INLINE top_values top_of_row(const float* row, std::size_t width, std::size_t top, float max, top_scratch& room) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   const std::size_t columns = room.column_max.size();
-  const float* const column_max = room.column_max.data();
+  float* const column_max = room.column_max.data();
   const float* const column_second = room.column_second.data();
   float* const candidates = room.candidates.data();
   std::size_t count = 0;
@@ -128,21 +125,21 @@ FRESHET_INLINE top_values top_of_row(const float* row, std::size_t width, std::s
   float bound = lowest_logit;
   if (columns > top && count_reaching<B>(column_max, columns, lowest_logit) >= top) {
     bound = halve<B>(column_max, columns, top, top + top / 4, {least_finite<B>(column_max, columns, max), max}).reached;
-    std::uint32_t* const deep = room.deep.data();
-    std::size_t deep_count = 0;
-    for (std::size_t c = 0; c < columns; ++c) {  // without branches: hits are rare and their places random
-      const bool several = column_second[c] >= bound;
-      candidates[count] = column_max[c];
-      count += column_max[c] >= bound && !several ? 1 : 0;
-      deep[deep_count] = static_cast<std::uint32_t>(c);
-      deep_count += several ? 1 : 0;
-    }
-    for (std::size_t d = 0; d < deep_count; ++d) {
-      const float* column = row + deep[d] / lane_count * column_group + deep[d] % lane_count;
-      for (std::size_t k = 0; k < column_height; ++k) {
-        candidates[count] = column[k * lane_count] + 0.0f;
-        count += column[k * lane_count] >= bound ? 1 : 0;
+    for (std::size_t group = 0; group < columns; group += lane_count) {
+      if (largest_of(lanes<B>::load(column_second + group)) < bound) continue;
+      for (std::size_t c = group; c < group + lane_count; ++c) {
+        if (column_second[c] < bound) continue;
+        column_max[c] = -infinity;   // all of it is taken here
+        const float* const column = row + group * column_height + (c - group);
+        for (std::size_t k = 0; k < column_height; ++k) {
+          candidates[count] = column[k * lane_count] + 0.0f;
+          count += column[k * lane_count] >= bound ? 1 : 0;
+        }
       }
+    }
+    for (std::size_t c = 0; c < columns; ++c) {  // without branches: hits are rare and their places random
+      candidates[count] = column_max[c];
+      count += column_max[c] >= bound ? 1 : 0;
     }
     looked_into = columns * column_height;
   }
