@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/quant/product.hpp"
+#include "kernels/quant/read_ahead.hpp"
 
 namespace freshet::quant {
 
