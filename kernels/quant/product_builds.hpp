@@ -2,8 +2,8 @@
 // Thread contract: as multiply().
 #pragma once
 
+#include "kernels/base/read_ahead.hpp"
 #include "kernels/quant/product.hpp"
-#include "kernels/quant/read_ahead.hpp"
 
 namespace freshet::quant {
 

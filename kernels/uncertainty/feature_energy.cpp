@@ -8,14 +8,15 @@ namespace {
 
 template <std::size_t B>
 FRESHET_INLINE void energy_body(const float* features, std::size_t rows, std::size_t width, float factor, float* out) {
+  const stretch_fetch fetch(features);
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = features + r * width;
     lanes<B> even = lanes<B>::all(0.0f);
     lanes<B> odd = even;
     std::size_t i = 0;
     for (; i + 2 * lane_count <= width; i += 2 * lane_count) {
-      fetch_side_by_side(features, r * width + i, floats_in_a_stretch);
-      fetch_side_by_side(features, r * width + i + lane_count, floats_in_a_stretch);
+      fetch.at(r * width + i);
+      fetch.at(r * width + i + lane_count);
       const lanes<B> x = lanes<B>::load(row + i);
       const lanes<B> y = lanes<B>::load(row + i + lane_count);
       even += x * x;

@@ -3,6 +3,7 @@
 // An address past the end is allowed: a prefetch touches nothing. Included by .cpp files of this folder only.
 #pragma once
 
+#include "kernels/base/read_ahead.hpp"
 #include "kernels/uncertainty/lanes.hpp"
 
 #include <cstddef>
@@ -32,5 +33,19 @@ FRESHET_INLINE void fetch_line(const float* from, std::size_t i) noexcept {
 FRESHET_INLINE void fetch_side_by_side(const float* from, std::size_t i, std::size_t ahead) noexcept {
   fetch_line(from, ahead + side_by_side(i / floats_in_a_line) * floats_in_a_line);
 }
+
+/// For a scan from one end of `from` to the other: fetches a stretch ahead where the processor does not by itself.
+class stretch_fetch {
+ public:
+  explicit stretch_fetch(const float* from) noexcept : from_(from), by_hand_(!processor_reads_ahead()) {}
+  /// Called once for each line, at item `i`.
+  FRESHET_INLINE void at(std::size_t i) const noexcept {
+    if (by_hand_) fetch_side_by_side(from_, i, floats_in_a_stretch);
+  }
+
+ private:
+  const float* from_;
+  bool by_hand_;
+};
 
 }  // namespace freshet::uncertainty

@@ -37,12 +37,12 @@ FRESHET_INLINE float unit_factor(const float* row, std::size_t width) {
 
 // The distance to the background, if there is one, is summed beside the first: a row is loaded once.
 template <std::size_t B, bool Relative>
-FRESHET_INLINE float row_distance(const distance_arguments& a, const float* row, float scale) {
+FRESHET_INLINE float row_distance(const distance_arguments& a, const stretch_fetch& fetch, const float* row, float scale) {
   lanes<B> sum = lanes<B>::all(0.0f);
   lanes<B> background = sum;
   std::size_t i = 0;
   for (; i + lane_count <= a.width; i += lane_count) {
-    fetch_side_by_side(a.features, static_cast<std::size_t>(row - a.features) + i, floats_in_a_stretch);
+    fetch.at(static_cast<std::size_t>(row - a.features) + i);
     const lanes<B> x = lanes<B>::load(row + i) * scale;
     const lanes<B> d = x - lanes<B>::load(a.mean + i);
     sum += d * d * lanes<B>::load(a.inv_var + i);
@@ -68,10 +68,11 @@ template <std::size_t B>
 FRESHET_INLINE void distance_body(const distance_arguments& a) {
   const float share = 1.0f / static_cast<float>(a.width);
   const bool relative = a.background_mean != nullptr;
+  const stretch_fetch fetch(a.features);
   for (std::size_t r = 0; r < a.rows; ++r) {
     const float* row = a.features + r * a.width;
     const float scale = a.unit ? unit_factor<B>(row, a.width) : 1.0f;
-    a.out[r] = (relative ? row_distance<B, true>(a, row, scale) : row_distance<B, false>(a, row, scale)) * share;
+    a.out[r] = (relative ? row_distance<B, true>(a, fetch, row, scale) : row_distance<B, false>(a, fetch, row, scale)) * share;
   }
 }
 FRESHET_LANES_KERNEL(distance_kernel, distance_body, (const distance_arguments& a), (a))

@@ -2,6 +2,7 @@
 // Included by .cpp files of this folder only.
 #pragma once
 
+#include "kernels/base/read_ahead.hpp"
 #include "kernels/uncertainty/fetch.hpp"
 #include "kernels/uncertainty/lanes.hpp"
 
@@ -22,10 +23,11 @@ static_assert(floats_in_a_stretch % floats_in_a_run == 0 && lane_count == floats
 template <class Run>
 FRESHET_INLINE std::size_t scan_in_runs(const float* row, std::size_t width, Run& run) {
   const std::size_t whole = width / lane_count * lane_count;
+  const bool in_pages = !processor_reads_ahead();
   for (std::size_t first = 0; first < whole; first += floats_in_a_run) {
     const std::size_t stretch = first / floats_in_a_stretch * floats_in_a_stretch;
     const std::size_t last = first + floats_in_a_run < whole ? first + floats_in_a_run : whole;
-    if (stretch + floats_in_a_stretch <= whole) {
+    if (in_pages && stretch + floats_in_a_stretch <= whole) {
       // As fetch_side_by_side, but a line of each page for every four vectors: no place is computed.
       std::size_t line = width + stretch + (first - stretch) / pages_side_by_side;
       for (std::size_t i = first; i < last; i += pages_side_by_side * lane_count, line += lane_count) {

@@ -1,10 +1,10 @@
-#include "kernels/quant/read_ahead.hpp"
+#include "kernels/base/read_ahead.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
-namespace freshet::quant {
+namespace freshet {
 namespace {
 
 #if defined(__x86_64__)
@@ -33,4 +33,4 @@ bool processor_reads_ahead() noexcept {
   return does;
 }
 
-}  // namespace freshet::quant
+}  // namespace freshet
