@@ -184,16 +184,16 @@ class intake_core final : public role_core {
       if (!ok) return refuse_batch(from, m, ok.err(), out);
     }
     const bool paced = batch.tick > 0;
-    if (auto ok = check_batch(batch, options_.limits); !ok) {
-      refuse_for_good(from, m, batch, ok.err(), out);
-      if (paced && gate_.admits(batch.device, batch.tick).ok()) end_tick(batch);
-      return;
-    }
     if (paced) {
       if (auto ok = gate_.admits(batch.device, batch.tick); !ok) {
         if (ok.err().code == errc::overloaded) return refuse_batch(from, m, ok.err(), out);
         return refuse_for_good(from, m, batch, ok.err(), out);
       }
+    }
+    if (auto ok = check_batch(batch, options_.limits); !ok) {
+      refuse_for_good(from, m, batch, ok.err(), out);
+      if (paced) end_tick(batch);
+      return;
     }
     auto it = senders_.find(from);
     if (it == senders_.end()) {

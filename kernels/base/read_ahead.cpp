@@ -19,8 +19,8 @@ bool measured_to_read_ahead() noexcept {
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) return false;
   const unsigned base = (eax >> 8) & 0xF;
   const unsigned family = base == 0xF ? base + ((eax >> 20) & 0xFF) : base;
-  constexpr unsigned zen_5 = 0x1A;
-  return family == zen_5;
+  constexpr unsigned family_of_zen_5 = 0x1A;   // measured on a Zen 5; whatever else is of its family is taken to be like it
+  return family == family_of_zen_5;
 }
 #else
 bool measured_to_read_ahead() noexcept { return false; }

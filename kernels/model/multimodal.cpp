@@ -9,6 +9,7 @@
 #include "kernels/model/checkpoint.hpp"
 #include "kernels/model/checkpoint_fit.hpp"
 #include "kernels/model/quantised_checkpoint.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 #include "kernels/model/tensor_bridge.hpp"
 #include "kernels/model/trainable_set.hpp"
 
@@ -272,23 +273,13 @@ void multimodal::set_prefix(std::vector<std::int32_t> ids) {
 }
 
 result<void> multimodal::take_frame(const tokenizer& words) {
-  const auto known = [&](std::int32_t id) { return id >= 0 && id < config_.text.vocab_size; };
-  const auto unknown = [&](std::int32_t id) {
-    return error{errc::unsupported, "the chat template has token " + std::to_string(id) + ", the model " +
-                                        std::to_string(config_.text.vocab_size) + " tokens"};
-  };
+  FRESHET_TRY(check_frame(words, config_.text.vocab_size));
   if (const auto end = words.answer_end()) {
-    if (!known(*end)) return unknown(*end);
     auto ends = config_.end_tokens();
     if (std::find(ends.begin(), ends.end(), *end) == ends.end()) ends.push_back(*end);
     config_.generation_ends = std::move(ends);
   }
-  if (auto before = words.before_picture()) {
-    for (const std::int32_t id : *before) {
-      if (!known(id)) return unknown(id);
-    }
-    set_prefix(std::move(*before));
-  }
+  if (auto before = words.before_picture()) set_prefix(std::move(*before));
   return {};
 }
 

@@ -54,6 +54,16 @@ class templated_tokenizer final : public tokenizer {
 
 }  // namespace
 
+result<void> check_frame(const tokenizer& words, std::int64_t vocab_size) {
+  std::vector<std::int32_t> ids = words.before_picture().value_or(std::vector<std::int32_t>());
+  if (const auto end = words.answer_end()) ids.push_back(*end);
+  for (const std::int32_t id : ids) {
+    if (id >= 0 && id < vocab_size) continue;
+    return {errc::unsupported, "the chat template has token " + std::to_string(id) + ", the model " + std::to_string(vocab_size) + " tokens"};
+  }
+  return {};
+}
+
 result<std::shared_ptr<const tokenizer>> with_template(std::shared_ptr<const tokenizer> words, chat_template used) {
   FRESHET_TRY_ASSIGN(prompt_frame frame, make_frame(used, *words));
   return std::shared_ptr<const tokenizer>(

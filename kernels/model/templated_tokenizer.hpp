@@ -6,6 +6,7 @@
 #include "kernels/model/chat_template.hpp"
 #include "kernels/model/tokenizer.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -31,6 +32,9 @@ result<asking_tokenizer> load_asking_tokenizer(const std::filesystem::path& fold
 /// tokenizer::frame_text of that, for what needs the line and no words. A folder without a tokenizer runs nowhere: its
 /// line is that of a model that is asked plainly.
 result<std::string> frame_text_of(const std::filesystem::path& folder, std::string_view template_name);
+
+/// errc::unsupported when what stands around a question has a token that a model of so many words lacks.
+result<void> check_frame(const tokenizer& words, std::int64_t vocab_size);
 
 /// `words` asking by a template; errc::unsupported when it lacks a token that the template needs.
 result<std::shared_ptr<const tokenizer>> with_template(std::shared_ptr<const tokenizer> words, chat_template used);

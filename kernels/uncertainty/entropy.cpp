@@ -34,6 +34,10 @@ FRESHET_INLINE void entropy_body(const float* logits, std::size_t rows, std::siz
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * width;
     entropy_run<B> run{row, row_max<B>(row, width)};
+    if (run.max == lowest_logit) {
+      out[r] = no_score;
+      continue;
+    }
     const std::size_t i = scan_in_runs(row, width, run);
     if (i < width) {
       // What pads the row is exactly the lowest logit; it must not count even if the maximum is as low.

@@ -17,7 +17,7 @@ FRESHET_INLINE lanes<B> gen_terms(const lanes<B>& x, float max, float log_sum, f
   const lanes<B> log_p = (x - max) - log_sum;
   const lanes<B> p = min_of(exponential(log_p), lanes<B>::all(0.5f));  // above 1/2 by rounding only
   const lanes<B> log_rest = logarithm(lanes<B>::all(1.0f) - p);
-  return where_less(x, lanes<B>::all(max), exponential((log_p + log_rest) * gamma));
+  return where_less(x + 0.0f, lanes<B>::all(max), exponential((log_p + log_rest) * gamma));
 }
 
 /// Of the values above `floor`; width may end within a vector.
@@ -56,6 +56,10 @@ FRESHET_INLINE void gen_body(const float* logits, std::size_t rows, std::size_t 
     const float* row = logits + r * width;
     const bool all = top >= width;
     const float max = all ? row_max<B>(row, width) : max_of_columns<B>(row, width, room);
+    if (max == lowest_logit) {
+      out[r] = no_score;
+      continue;
+    }
     const top_values chosen = all ? top_values{row, width, lowest_logit, 0} : top_of_row<B>(row, width, top, max, room);
     const row_sums s = sums_of_row<B>(row, width, max, 1.0f);
     const float total = s.ties + s.others;

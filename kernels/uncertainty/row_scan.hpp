@@ -11,6 +11,8 @@
 namespace freshet::uncertainty {
 
 inline constexpr float lowest_logit = std::numeric_limits<float>::lowest();
+/// Score of a row that is no distribution: nothing in it is above the lowest logit. Whoever asked refuses it.
+inline constexpr float no_score = std::numeric_limits<float>::quiet_NaN();
 
 /// Vectors of a run: what is rare in a row is looked for once a run.
 inline constexpr std::size_t vectors_in_a_run = 64;
@@ -19,11 +21,10 @@ static_assert(floats_in_a_stretch % floats_in_a_run == 0 && lane_count == floats
 
 /// The second scan of a row, which computes: calls run.vector(i) for all its whole vectors in order, and run.end(first, last)
 /// after each run of them. Meanwhile the next row comes, and its first scan, which does little else than read, finds it in the
-/// cache. (Half of it in each scan was a fifth slower.) Returns where the vectors end.
+/// cache. (Half of it in each scan was a fifth slower.) `in_pages`: four pages of it side by side. Returns where the vectors end.
 template <class Run>
-FRESHET_INLINE std::size_t scan_in_runs(const float* row, std::size_t width, Run& run) {
+FRESHET_INLINE std::size_t scan_in_runs(const float* row, std::size_t width, Run& run, bool in_pages = !processor_reads_ahead()) {
   const std::size_t whole = width / lane_count * lane_count;
-  const bool in_pages = !processor_reads_ahead();
   for (std::size_t first = 0; first < whole; first += floats_in_a_run) {
     const std::size_t stretch = first / floats_in_a_stretch * floats_in_a_stretch;
     const std::size_t last = first + floats_in_a_run < whole ? first + floats_in_a_run : whole;
@@ -102,7 +103,7 @@ struct sum_run {
       const lanes<B> one = lanes<B>::all(1.0f);
       lanes<B> below = lanes<B>::all(0.0f);
       for (std::size_t i = first; i < last; i += lane_count) {
-        const lanes<B> d = below_max(lanes<B>::load(row + i));
+        const lanes<B> d = below_max(lanes<B>::load(row + i)) + 0.0f;  // a difference of zeros may be -0
         others += where_negative(d, exponential(d));
         below += where_negative(d, one);
       }
@@ -119,7 +120,7 @@ FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float m
   const std::size_t i = scan_in_runs(row, width, run);
   if (i < width) {
     const lanes<B> valid = lanes<B>::ones(width - i);
-    const lanes<B> d = run.below_max(lanes<B>::load_tail(row + i, width - i, lowest_logit));
+    const lanes<B> d = run.below_max(lanes<B>::load_tail(row + i, width - i, lowest_logit)) + 0.0f;
     run.others += where_negative(d, exponential(d) * valid);
     run.ties += static_cast<float>(width - i) - sum_of(where_negative(d, valid));
   }

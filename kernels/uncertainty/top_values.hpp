@@ -149,7 +149,7 @@ FRESHET_INLINE top_values top_of_row(const float* row, std::size_t width, std::s
   }
   for (; count % lane_count != 0; ++count) candidates[count] = -infinity;
   // Fewer than `top` finite values: all are chosen. (What is infinitely unlikely adds nothing to any score.)
-  if (count_reaching<B>(candidates, count, lowest_logit) <= top) return {candidates, count, -infinity, 0};
+  if (count_reaching<B>(candidates, count, lowest_logit) <= top) return {candidates, count, lowest_logit, 0};
   const rank_bounds b = halve<B>(candidates, count, top, top, {least_finite<B>(candidates, count, max), max});
   const std::size_t reaching = count_reaching<B>(candidates, count, b.reached);
   if (reaching == top) return {candidates, count, std::nextafter(b.reached, -infinity) + 0.0f, 0};

@@ -85,6 +85,33 @@ class models_check(unittest.TestCase):
         self.assertEqual(done.returncode, 3)
         self.assertIn("would take no version", done.stderr)
 
+    def test_compressor_and_deployer_have_the_students_folder_too(self):
+        text = self.write(student=self.folder / "nowhere", device=SCENES / "student")
+        text.write_text(text.read_text().replace('kind = "deployer"\nnode = "cloud"', 'kind = "deployer"\nnode = "edge"'))
+        done = freshet("models", "check", "-c", text, "--node", "edge")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("nowhere", done.stderr)
+
+    def test_a_template_with_tokens_that_the_model_lacks(self):
+        short = self.folder / "short"
+        shutil.copytree(self.folder / "reader", short)
+        config = json.loads((short / "config.json").read_text())
+        config["vocab_size"] = 900
+        (short / "config.json").write_text(json.dumps(config))
+        (short / "model.safetensors").unlink()
+        made = freshet("models", "random", short / "config.json", "--out", self.folder / "few-words")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        done = self.check(teacher=self.folder / "few-words", more='chat_template = "chatml"\n')
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("the model 900 tokens", done.stderr)
+
+    def test_what_the_student_must_not_forget_is_read(self):
+        shutil.copytree(SCENES / "student", self.folder / "forgetful")
+        (self.folder / "forgetful/rehearsal.safetensors").write_bytes(b"no such thing")
+        done = self.check(student=self.folder / "forgetful")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("rehearsal.safetensors", done.stderr)
+
     def test_a_teacher_sees_what_the_student_sees(self):
         done = self.check(teacher=self.folder / "reader")
         self.assertEqual(done.returncode, 3)
@@ -92,10 +119,16 @@ class models_check(unittest.TestCase):
         self.assertIn("is a decoder alone", done.stderr)
 
     def test_what_a_student_of_text_cannot_do(self):
-        done = self.check(student=self.folder / "reader", teacher=self.folder / "reader",
-                          more='[uplink_filter]\nscores = ["feature_energy"]\n')
+        (self.folder / "texts.jsonl").write_text('{"question": "why?", "answer": "so"}\n')
+        texts = f'[device.source]\nfrom = "{self.folder}/texts.jsonl"\nphases = ["clean"]\n'
+        plan = {"student": self.folder / "reader", "teacher": self.folder / "reader"}
+        reader = '[uplink_filter]\nscores = ["%s"]\ngate = "budget"\n'
+        done = self.check(more=texts + reader % "mahalanobis", **plan)
         self.assertEqual(done.returncode, 3)
-        self.assertIn("feature_energy", done.stderr)
+        self.assertIn("mahalanobis", done.stderr)
+        self.assertIn("device.model", done.stderr)
+        right = self.check(more=texts + reader % "entropy" + "[distiller.terms]\nvisual_qkd = 0.0\n", **plan)
+        self.assertEqual(right.returncode, 0, right.stderr)
 
     def test_features_travel_between_one_tower_only(self):
         more = '[uplink_filter]\nformat = "features"\n'

@@ -9,6 +9,7 @@
 #include "actors/assembly/model_pair.hpp"
 #include "actors/assembly/text_only.hpp"
 #include "kernels/base/hex.hpp"
+#include "kernels/distill/rehearsal.hpp"
 #include "kernels/model/templated_tokenizer.hpp"
 #include "tools/freshet/progress_view.hpp"
 #include "topology/graph/links.hpp"
@@ -33,8 +34,9 @@ class reader {
       if (!node.empty() && role.node != node) continue;
       if (const auto* s = std::get_if<config::device_settings>(&role.settings)) {
         if (const auto* model = read(role, device_model, s->model, s->chat_template)) check_device(role, *s, *model);
-      } else if (const auto* d = std::get_if<config::distiller_settings>(&role.settings)) {
-        if (const auto* model = read(role, distiller_student, d->student, d->chat_template)) check_distiller(*model);
+      } else if (role.kind() == role_kind::distiller || role.kind() == role_kind::compressor || role.kind() == role_kind::deployer) {
+        const auto* model = read(role, distiller_student, distilling_.student, distilling_.chat_template);
+        if (model != nullptr && role.kind() == role_kind::distiller) check_distiller(*model);
       } else if (const auto* t = std::get_if<config::teacher_settings>(&role.settings)) {
         if (t->kind != "model") continue;
         if (const auto* model = read(role, teacher_model, t->model, t->chat_template)) teachers_.push_back({&role, model});
@@ -70,6 +72,8 @@ class reader {
         problem(role, setting, found.err().text());
       } else if (!asking.ok()) {
         problem(role, setting, asking.err().text());
+      } else if (const auto fits = model::check_frame(*asking->words, found->config.text.vocab_size); !fits.ok()) {
+        problem(role, setting, folder + ": " + fits.err().text());
       } else {
         model = named_model{folder, chat_template, setting, std::move(found).value(), asking->template_name};
       }
@@ -109,6 +113,10 @@ class reader {
 
   void check_distiller(const named_model& model) {
     if (!model.found.config.vision) note(distiller_, distiller_student, actors::check_text_only(distilling_));
+    if (const auto asking = model::load_asking_tokenizer(model.folder, model.chat_template); asking.ok()) {
+      const auto rehearsed = distill::load_rehearsal(model.folder, model.found.config.vision, *asking->words, distill::rehearsal_part::rehearsed);
+      if (!rehearsed.ok()) problem(distiller_, distiller_student, rehearsed.err().text());
+    }
     if (model.found.trainable.adapted_layers > 0) return;
     std::string targets;
     for (const std::string& t : distilling_.lora_targets) targets += (targets.empty() ? "" : ", ") + t;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace freshet::uncertainty {
 namespace {
@@ -99,6 +100,39 @@ TEST(answer_scores, rows_of_few_words_and_of_equal_words) {
           EXPECT_NEAR(got, expected, 4 * (f.absolute + f.relative * expected))
               << f.name << " width " << width << " " << left;
         }
+      }
+    }
+  }
+}
+
+TEST(answer_scores, zeros_of_both_signs_are_one_maximum) {
+  for (const std::size_t width : {std::size_t{3}, std::size_t{40}, std::size_t{2000}, std::size_t{9000}}) {
+    std::vector<float> z(width, -20.0f);
+    z[0] = -0.0f;
+    z[width / 2] = 0.0f;
+    for (const bool other_way : {false, true}) {
+      if (other_way) std::swap(z[0], z[width / 2]);
+      for (const family& f : families) {
+        float expected = 0;
+        f.reference(z.data(), 1, width, &expected);
+        for (instruction_set set : instruction_sets()) {
+          float got = 0;
+          f.fast(z.data(), 1, width, &got, set);
+          EXPECT_NEAR(got, expected, 4 * (f.absolute + f.relative * expected)) << f.name << " width " << width;
+        }
+      }
+    }
+  }
+}
+
+TEST(answer_scores, a_row_without_any_word_has_no_score) {
+  for (const std::size_t width : {std::size_t{1}, std::size_t{5}, std::size_t{16}, std::size_t{1040}, std::size_t{9000}}) {
+    const std::vector<float> z(width, -std::numeric_limits<float>::infinity());
+    for (const family& f : families) {
+      for (instruction_set set : instruction_sets()) {
+        float got = 0;
+        f.fast(z.data(), 1, width, &got, set);
+        EXPECT_TRUE(std::isnan(got)) << f.name << " width " << width << ": " << got;
       }
     }
   }

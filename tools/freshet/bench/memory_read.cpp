@@ -9,7 +9,8 @@ constexpr std::size_t line = 64;
 constexpr std::size_t words = line / sizeof(std::uint64_t);
 
 // Wide vectors where the processor has them: with narrow ones some cannot keep as many lines on their way.
-#if defined(__x86_64__)
+// Not under sanitizers, whose checks would run while the program is loaded.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define FRESHET_WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define FRESHET_WIDEST
