@@ -9,6 +9,7 @@
 
 #include "actors/assembly/artefact_key_source.hpp"
 #include "actors/assembly/device_streams.hpp"
+#include "actors/assembly/line_adapters.hpp"
 #include "actors/assembly/model_cache.hpp"
 #include "actors/assembly/model_pair.hpp"
 #include "actors/assembly/node_security.hpp"

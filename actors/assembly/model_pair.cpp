@@ -4,16 +4,6 @@
 
 namespace freshet::actors {
 
-model::lora_spec adapters_of(const config::distiller_settings& distiller) {
-  model::lora_spec spec;
-  spec.rank = distiller.lora_rank;
-  spec.alpha = distiller.lora_alpha;
-  spec.targets = distiller.lora_targets;
-  spec.seed = distiller.seed;
-  spec.train_vision = distiller.train_vision;
-  return spec;
-}
-
 result<void> check_teacher_sees(const std::string& student, bool student_sees, const std::string& teacher, bool teacher_sees) {
   if (!student_sees || teacher_sees) return {};
   return {errc::config, "teacher.model " + teacher + " is a decoder alone, which reads text only, and the student " + student +

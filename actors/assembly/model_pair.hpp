@@ -1,19 +1,14 @@
-// What the models that a topology names must have in common, judged before anything is labelled: when a node starts, by
+// What the student and the teacher of a topology must have in common, judged before anything is labelled: when a node starts, by
 // `freshet bench adapt` and by `freshet models check`.
 // Pure functions; errors name the folders.
 #pragma once
 
 #include <string>
 
-#include "config/schema/distiller.hpp"
 #include "kernels/base/ids.hpp"
 #include "kernels/base/result.hpp"
-#include "kernels/model/lora.hpp"
 
 namespace freshet::actors {
-
-/// What the distiller trains beside norms and biases: part of the line.
-model::lora_spec adapters_of(const config::distiller_settings& distiller);
 
 /// A teacher that reads text only cannot label a student's pictures. `sees`: whether it has a vision tower.
 result<void> check_teacher_sees(const std::string& student, bool student_sees, const std::string& teacher, bool teacher_sees);

@@ -16,12 +16,7 @@ FRESHET_INLINE void min_entropy_body(const float* logits, std::size_t rows, std:
   const float inverse_temperature = 1.0f / temperature;
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * width;
-    const float max = row_max<B>(row, width);
-    if (max == lowest_logit) {
-      out[r] = no_score;
-      continue;
-    }
-    const row_sums s = sums_of_row<B>(row, width, max, inverse_temperature);
+    const row_sums s = sums_of_row<B>(row, width, row_max<B>(row, width), inverse_temperature);
     out[r] = std::log1p(s.others + (s.ties - 1.0f));
   }
 }

@@ -56,10 +56,6 @@ FRESHET_INLINE void gen_body(const float* logits, std::size_t rows, std::size_t 
     const float* row = logits + r * width;
     const bool all = top >= width;
     const float max = all ? row_max<B>(row, width) : max_of_columns<B>(row, width, room);
-    if (max == lowest_logit) {
-      out[r] = no_score;
-      continue;
-    }
     const top_values chosen = all ? top_values{row, width, lowest_logit, 0} : top_of_row<B>(row, width, top, max, room);
     const row_sums s = sums_of_row<B>(row, width, max, 1.0f);
     const float total = s.ties + s.others;
@@ -68,7 +64,7 @@ FRESHET_INLINE void gen_body(const float* logits, std::size_t rows, std::size_t 
     const float top_p = 1.0f / total;
     const float rest = s.others + (s.ties - 1.0f);
     const float top_term =
-        rest > faint_rest ? std::pow(top_p * (rest / total), gamma) : faint_top_term(row, width, max, gamma);
+        rest <= faint_rest ? faint_top_term(row, width, max, gamma) : std::pow(top_p * (rest / total), gamma);
     const float at_floor = static_cast<float>(chosen.tied) * gen_terms(lanes<B>::all(chosen.floor), max, log_sum, gamma).part[0][0];
     out[r] = tied * top_term + at_floor + sum_of_terms<B>(chosen.values, chosen.count, chosen.floor, max, log_sum, gamma);
   }

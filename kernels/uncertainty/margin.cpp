@@ -28,10 +28,6 @@ FRESHET_INLINE void margin_body(const float* logits, std::size_t rows, std::size
     }
     if (i < width) keep_two_largest(first, second, lanes<B>::load_tail(row + i, width - i, lowest_logit), none);
     const float best = largest_of(first);
-    if (best == lowest_logit) {
-      out[r] = no_score;
-      continue;
-    }
     const row_sums s = sums_of_row<B>(row, width, best, 1.0f);
     // The runner-up is the best of what lost within a lane and of the other lanes' winners.
     const lanes<B> top = lanes<B>::all(best);

@@ -72,7 +72,7 @@ FRESHET_INLINE void keep_two_largest(lanes<B>& first, lanes<B>& second, const la
 }
 
 /// Sums over a row, shifted by its maximum m and divided by the temperature: d = (z - m) / T.
-/// The maximum itself is kept apart, so that 1 - p_max does not cancel.
+/// The maximum itself is kept apart, so that 1 - p_max does not cancel. Of a row that is no distribution both are no_score.
 struct row_sums {
   float others = 0;  ///< sum of exp(d) where z < m
   float ties = 0;    ///< how many z equal m (at least 1)
@@ -116,6 +116,7 @@ struct sum_run {
 
 template <std::size_t B>
 FRESHET_INLINE row_sums sums_of_row(const float* row, std::size_t width, float max, float inverse_temperature) {
+  if (max == lowest_logit) return {no_score, no_score};
   sum_run<B> run{row, max, inverse_temperature};
   const std::size_t i = scan_in_runs(row, width, run);
   if (i < width) {

@@ -14,6 +14,8 @@ import tempfile
 import unittest
 import zlib
 
+from text_model_shape import write_text_model_shape
+
 FRESHET, FIXTURES, SCENES = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 
 
@@ -42,15 +44,9 @@ class text_models(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="freshet-text-"))
-        shape = cls.folder / "shape"
-        shape.mkdir()
-        config = json.loads((FIXTURES / "qwen2/config.json").read_text())
-        config["vocab_size"] = 1024
-        (shape / "config.json").write_text(json.dumps(config))
-        shutil.copy(FIXTURES / "tokenizers/tiny_qwen2/tokenizer.json", shape)
-        (shape / "tokenizer_config.json").write_text('{"eos_token": "<|im_end|>"}')
+        shape = write_text_model_shape(FIXTURES, cls.folder / "shape")
         for seed, name in enumerate(["student", "teacher"], 1):
-            made = freshet("models", "random", shape / "config.json", "--out", cls.folder / name, "--seed", seed)
+            made = freshet("models", "random", shape, "--out", cls.folder / name, "--seed", seed)
             assert made.returncode == 0, made.stderr
         cls.data = cls.folder / "data"
         cls.data.mkdir()

@@ -10,6 +10,7 @@
 
 #include "config/problem.hpp"
 #include "kernels/model/inspection.hpp"
+#include "kernels/model/templated_tokenizer.hpp"
 #include "topology/graph/graph.hpp"
 
 namespace freshet::cli {
@@ -17,10 +18,10 @@ namespace freshet::cli {
 /// A folder, asked in one way, and who has it.
 struct named_model {
   std::string folder;
-  std::string chat_template;         ///< as the setting has it
+  std::string chat_template;         ///< as the settings have it
   std::string settings;              ///< "device.model, distiller.student"
   model::inspection found;
-  std::string asks;                  ///< the template that it comes to
+  model::asking_tokenizer asking;    ///< with the template that it comes to
 };
 
 struct named_models {
@@ -28,8 +29,8 @@ struct named_models {
   config::problems problems;
 };
 
-/// Of the roles on `node`, or of all when it is empty. The whole of a student's weights is read only where devices have it
-/// under another name than the distiller, or features travel.
+/// Of the roles on `node`, or of all when it is empty. Weights are read only where devices have the student under another
+/// name than the distiller, and those of the vision towers where features travel.
 [[nodiscard]] named_models read_named_models(const topology::graph& graph, const std::string& node);
 
 [[nodiscard]] std::string text_of(const named_models& read);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace freshet::uncertainty {
@@ -78,6 +79,19 @@ TEST(answer_scores, fast_agrees_with_reference_over_odd_widths_and_peakedness) {
   }
 }
 
+/// One row of extreme words, by every score and build.
+void expect_as_reference(const std::vector<float>& row, const std::string& what) {
+  for (const family& f : families) {
+    float expected = 0;
+    f.reference(row.data(), 1, row.size(), &expected);
+    for (instruction_set set : instruction_sets()) {
+      float got = 0;
+      f.fast(row.data(), 1, row.size(), &got, set);
+      EXPECT_NEAR(got, expected, 4 * (f.absolute + f.relative * expected)) << f.name << " width " << row.size() << " " << what;
+    }
+  }
+}
+
 // The selection of the largest words goes by the maxima of columns: few words left, whole columns
 // without one, and many equal ones must not mislead it.
 TEST(answer_scores, rows_of_few_words_and_of_equal_words) {
@@ -91,16 +105,7 @@ TEST(answer_scores, rows_of_few_words_and_of_equal_words) {
         word = std::round(word);
       }
       z[width / 3] = 1.0F;
-      for (const family& f : families) {
-        float expected = 0;
-        f.reference(z.data(), 1, width, &expected);
-        for (instruction_set set : instruction_sets()) {
-          float got = 0;
-          f.fast(z.data(), 1, width, &got, set);
-          EXPECT_NEAR(got, expected, 4 * (f.absolute + f.relative * expected))
-              << f.name << " width " << width << " " << left;
-        }
-      }
+      expect_as_reference(z, "left " + std::to_string(left));
     }
   }
 }
@@ -112,15 +117,7 @@ TEST(answer_scores, zeros_of_both_signs_are_one_maximum) {
     z[width / 2] = 0.0f;
     for (const bool other_way : {false, true}) {
       if (other_way) std::swap(z[0], z[width / 2]);
-      for (const family& f : families) {
-        float expected = 0;
-        f.reference(z.data(), 1, width, &expected);
-        for (instruction_set set : instruction_sets()) {
-          float got = 0;
-          f.fast(z.data(), 1, width, &got, set);
-          EXPECT_NEAR(got, expected, 4 * (f.absolute + f.relative * expected)) << f.name << " width " << width;
-        }
-      }
+      expect_as_reference(z, other_way ? "-0 later" : "-0 first");
     }
   }
 }
@@ -144,12 +141,7 @@ TEST(answer_scores, ties_and_minus_infinity) {
     if (width < 3) continue;
     std::vector<float> z(width, no);
     z[0] = z[width - 1] = z[width / 2] = 2.5f;  // three words share everything
-    for (const family& f : families) {
-      float expected = 0, got = 0;
-      f.reference(z.data(), 1, width, &expected);
-      f.fast(z.data(), 1, width, &got, best_instruction_set());
-      EXPECT_NEAR(got, expected, 4 * (f.absolute + f.relative * expected)) << f.name << " width " << width;
-    }
+    expect_as_reference(z, "three words");
     float h = 0;
     entropy_rows(z.data(), 1, width, &h);
     EXPECT_NEAR(h, std::log(3.0), 1e-5);

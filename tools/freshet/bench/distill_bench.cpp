@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "actors/assembly/line_adapters.hpp"
 #include "actors/assembly/model_cache.hpp"
 #include "actors/compressor/compressor_core.hpp"
 #include "actors/distiller/distiller_core.hpp"
@@ -307,12 +308,8 @@ class bare_loop {
 result<std::vector<comparison>> bench_distillation(const std::string& student, const progress_text& progress) {
   progress("distillation: models and samples");
   const config::distiller_settings settings;
-  model::lora_spec lora;
-  lora.rank = settings.lora_rank;
-  lora.alpha = settings.lora_alpha;
-  lora.targets = settings.lora_targets;
   actors::model_cache models;
-  FRESHET_TRY_ASSIGN(const actors::student_line line, models.student(student, "auto", lora));
+  FRESHET_TRY_ASSIGN(const actors::student_line line, models.student(student, "auto", actors::adapters_of(settings)));
   if (!line.base.net->config().vision) return error{errc::unsupported, student + ": the student needs a vision tower"};
   FRESHET_TRY_ASSIGN(const topology::labelled_batch labels, equal_samples(line.base, settings.refresh_samples));
   FRESHET_TRY_ASSIGN(const auto engine, engine_cycle::make(line, settings, labels));

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "actors/assembly/model_pair.hpp"
+#include "actors/assembly/line_adapters.hpp"
 
 namespace freshet::cli {
 

@@ -14,11 +14,11 @@ namespace freshet::cli {
 namespace {
 
 constexpr const char* check_lessons =
-    "Reads the folders of device.model, distiller.student (which compressor and deployer have too) and teacher.model, by their\n"
-    "headers: configuration, tensors, tokenizer, template, and what the student must not forget. Then it asks whether they belong together: the same student\n"
-    "on devices and distiller, a teacher that sees what the student sees, one vision tower where features travel, and\n"
-    "settings that a student of text alone can follow. Prints every problem as FILE:LINE:COLUMN: SETTING: what is wrong\n"
-    "and what would be right, and ends with status 3 if there is one.\n"
+    "Reads the folders of device.model, distiller.student (which compressor and deployer have too) and teacher.model,\n"
+    "by their headers: configuration, tensors, tokenizer, template, and what the student must not forget. Then it asks\n"
+    "whether they belong together: the same student on devices and distiller, a teacher that sees what the student\n"
+    "sees, one vision tower where features travel, and settings that a student of text alone can follow. Prints every\n"
+    "problem as FILE:LINE:COLUMN: SETTING: what is wrong and what would be right, and ends with status 3 if there is one.\n"
     "\n"
     "  freshet models check -c my.toml                  all folders are on this host\n"
     "  freshet models check -c my.toml --node edge-1    only those of the roles on edge-1\n"
